@@ -97,6 +97,7 @@ class Dataset(Base):
     manifest: Mapped[dict[str, Any]]
     warnings: Mapped[list[Any]]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    deleted_at: Mapped[datetime | None]  # set: objects are gone, the row stays for the searches that name it
 
 
 class Search(Base):
