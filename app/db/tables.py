@@ -124,6 +124,8 @@ class Search(Base):
     error: Mapped[str | None] = mapped_column(Text)
     rank_attempts: Mapped[int] = mapped_column(Integer, default=0)
     rank_rung_at: Mapped[datetime | None]
+    rank_token: Mapped[str | None] = mapped_column(String(64))  # of the ranking that holds the lease
+    rank_lease_until: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
