@@ -1,0 +1,74 @@
+// The evidence on each element class: its defect with interval, drawn against the tolerance.
+
+import { el, svg } from "./dom.js";
+import { groupName, interval, number } from "./format.js";
+
+const CHART = { width: 300, height: 34, pad: 8 };
+
+// One scale for all rows: from a little below zero to the largest bound, cut at `most`.
+function scaleOf(items, tolerance) {
+  const bounds = items.flatMap(({ defect }) => (defect ? [defect.low, defect.value, defect.high] : [])).filter(Number.isFinite);
+  const most = Math.min(Math.max(...bounds, tolerance * 2, 0.2), 1.5);
+  const least = Math.max(Math.min(...bounds, 0), -0.25) - 0.03 * most;
+  const inner = CHART.width - 2 * CHART.pad;
+  const x = (value) => CHART.pad + ((Math.min(Math.max(value, least), most) - least) / (most - least)) * inner;
+  return { x, least, most };
+}
+
+function standing(defect, tolerance) {
+  if (!defect || !Number.isFinite(defect.value)) return "none";
+  if (defect.high <= tolerance) return "within";
+  return defect.low > tolerance ? "beyond" : "open";
+}
+
+function chart(item, scale, tolerance) {
+  const { defect } = item;
+  if (!defect || !Number.isFinite(defect.value)) return el("span", { class: "quiet" }, "not measured");
+  const middle = CHART.height / 2;
+  const low = Number.isFinite(defect.low) ? defect.low : defect.value;
+  const high = Number.isFinite(defect.high) ? defect.high : defect.value;
+  const cut = high > scale.most;
+  const label = `defect ${number(defect.value)}, interval ${number(low)} to ${number(high)}, tolerance ${number(tolerance, 2)}`;
+  return svg(
+    "svg",
+    { viewBox: `0 0 ${CHART.width} ${CHART.height}`, class: `defect d-${standing(defect, tolerance)}`, role: "img", "aria-label": label },
+    svg("title", {}, label),
+    svg("rect", { class: "allowed", x: scale.x(0), y: 3, width: Math.max(scale.x(tolerance) - scale.x(0), 1), height: CHART.height - 6 }),
+    svg("line", { class: "zero", x1: scale.x(0), x2: scale.x(0), y1: 3, y2: CHART.height - 3 }),
+    svg("line", { class: "tolerance", x1: scale.x(tolerance), x2: scale.x(tolerance), y1: 0, y2: CHART.height }),
+    svg("line", { class: "whisker", x1: scale.x(low), x2: scale.x(high), y1: middle, y2: middle }),
+    cut ? svg("path", { class: "arrow", d: `M${scale.x(high) - 5} ${middle - 5} L${scale.x(high) + 2} ${middle} L${scale.x(high) - 5} ${middle + 5}` }) : null,
+    svg("circle", { class: "estimate", cx: scale.x(defect.value), cy: middle, r: 4.5 }),
+  );
+}
+
+const SUPPORT = {
+  shown: "yes",
+  not_shown: "no",
+  unclear: "unclear",
+};
+
+const cell = (label, ...children) => el("td", { "data-label": label }, ...children);
+
+// A table of element classes. items: as GET /v1/searches/{id}/elements gives them.
+export function elementsTable(items, tolerance) {
+  const scale = scaleOf(items, tolerance);
+  const rows = items.map((item) =>
+    el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, item.title ?? item.element),
+      cell("Defect", el("div", { class: "defect-cell" }, chart(item, scale, tolerance), el("span", { class: "numbers" }, number(item.defect?.value), el("small", {}, interval(item.defect))))),
+      cell("p (Holm)", number(item.p_holm)),
+      cell("log₁₀ Bayes factor", number(item.log10_bayes_factor, 1)),
+      cell("Poses in the data", item.support ? SUPPORT[item.support.status] ?? item.support.status : "–"),
+      cell("In groups", el("span", { class: "groups" }, (item.in_groups ?? []).map((name) => groupName(name)))),
+    ),
+  );
+  return el(
+    "table",
+    { class: "cards" },
+    el("thead", {}, el("tr", {}, ["Element", "Defect and its interval", "p (Holm)", "log₁₀ Bayes factor", "Poses in the data", "In groups"].map((name) => el("th", { scope: "col" }, name)))),
+    el("tbody", {}, rows),
+  );
+}

@@ -1,0 +1,68 @@
+// Numbers, times and group names as people read them.
+
+import { el } from "./dom.js";
+
+export const DASH = "–";
+
+export function number(value, digits = 3) {
+  if (typeof value !== "number" || !Number.isFinite(value)) return DASH;
+  if (value !== 0 && Math.abs(value) < 10 ** -digits) return value.toExponential(1).replace("e-", "e−").replace(/^-/, "−");
+  return value.toFixed(digits).replace(/^-/, "−");
+}
+
+export function percent(value) {
+  if (typeof value !== "number" || !Number.isFinite(value)) return DASH;
+  if (value > 0 && value < 0.001) return "< 0.1 %";
+  if (value < 1 && value > 0.9995) return "> 99.9 %";
+  return `${(value * 100).toFixed(value >= 0.1 && value < 0.9995 ? 1 : value >= 0.9995 ? 0 : 1)} %`;
+}
+
+export function count(value) {
+  return typeof value === "number" ? value.toLocaleString("en") : DASH;
+}
+
+export function magnitude(value) {
+  if (typeof value !== "number" || !Number.isFinite(value)) return DASH;
+  for (const [size, unit] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
+    if (value >= size) return `${(value / size).toPrecision(3)} ${unit}`;
+  }
+  return String(Math.round(value));
+}
+
+export function interval(estimate, digits = 3) {
+  if (!estimate || typeof estimate.low !== "number") return "";
+  return `${number(estimate.low, digits)} … ${number(estimate.high, digits)}`;
+}
+
+export function duration(seconds) {
+  if (typeof seconds !== "number" || !Number.isFinite(seconds)) return DASH;
+  if (seconds < 1) return "under 1 s";
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return `${(seconds / 3600).toFixed(1)} h`;
+}
+
+export function bytes(value) {
+  if (typeof value !== "number") return DASH;
+  for (const [size, unit] of [[1e9, "GB"], [1e6, "MB"], [1e3, "kB"]]) {
+    if (value >= size) return `${(value / size).toPrecision(3)} ${unit}`;
+  }
+  return `${value} bytes`;
+}
+
+export function moment(text) {
+  if (!text) return DASH;
+  const time = new Date(text);
+  return el("time", { datetime: text, title: time.toString() }, time.toLocaleString([], { dateStyle: "medium", timeStyle: "short" }));
+}
+
+// "D4" as letter and index, as in print; names of another form are left as they are.
+export function groupParts(name) {
+  const match = /^([A-Z])_?(\d+|[a-z])(\w*)$/.exec(name ?? "");
+  return match ? { letter: match[1], index: match[2] + match[3] } : { letter: name ?? DASH, index: "" };
+}
+
+export function groupName(name) {
+  const { letter, index } = groupParts(name);
+  return el("span", { class: "group" }, letter, index ? el("sub", {}, index) : null);
+}

@@ -1,0 +1,35 @@
+// The five verdicts, each with a sign that does not depend on colour and one line of explanation.
+
+import { el } from "./dom.js";
+
+export const VERDICTS = {
+  certified: { sign: "✓", line: "Every element of the group leaves the data's law unchanged, within the tolerance." },
+  approximate: { sign: "≈", line: "Broken, but only a little: larger than the tolerance, small enough to be useful." },
+  refuted: { sign: "✕", line: "At least one element of the group demonstrably changes what the labels mean." },
+  untested: { sign: "○", line: "The data never shows the transformed poses, so nothing could contradict the symmetry." },
+  undetermined: { sign: "?", line: "Too few samples or too little signal to decide either way." },
+};
+
+const STATES = { queued: "waiting", running: "training", done: "trained", failed: "failed", crashed: "crashed", cancelled: "cancelled" };
+
+export function verdictClass(verdict) {
+  return verdict in VERDICTS ? `v-${verdict}` : "v-none";
+}
+
+export function badge(verdict, state = "done") {
+  const known = VERDICTS[verdict];
+  if (!known) return el("span", { class: `badge s-${state}` }, STATES[state] ?? state);
+  return el("span", { class: `badge ${verdictClass(verdict)}`, title: known.line }, el("span", { "aria-hidden": "true" }, known.sign), " ", verdict);
+}
+
+export function stateBadge(state) {
+  return el("span", { class: `badge s-${state}` }, state);
+}
+
+export function legend() {
+  return el(
+    "dl",
+    { class: "legend" },
+    Object.entries(VERDICTS).map(([name, { line }]) => el("div", {}, el("dt", {}, badge(name)), el("dd", {}, line))),
+  );
+}
