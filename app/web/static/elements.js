@@ -50,8 +50,19 @@ const SUPPORT = {
 
 const cell = (label, ...children) => el("td", { "data-label": label }, ...children);
 
-// A table of element classes. items: as GET /v1/searches/{id}/elements gives them.
-export function elementsTable(items, tolerance) {
+// The axis above the charts, with round values that lie on the scale.
+function axis(scale, tolerance) {
+  const round = [0.1, 0.25, 0.5, 1, 1.5].filter((value) => value <= scale.most && value > tolerance * 1.8);
+  const marks = [0, ...round.filter((value) => scale.x(value) - scale.x(0) > 40)];
+  return svg(
+    "svg",
+    { viewBox: `0 0 ${CHART.width} 16`, class: "axis", "aria-hidden": "true" },
+    marks.map((value) => svg("text", { x: scale.x(value), y: 12, "text-anchor": "middle" }, value)),
+  );
+}
+
+// A table of element classes. items: as GET /v1/searches/{id}/elements gives them; groupOf: name of a node -> its group.
+export function elementsTable(items, tolerance, groupOf) {
   const scale = scaleOf(items, tolerance);
   const rows = items.map((item) =>
     el(
@@ -62,13 +73,23 @@ export function elementsTable(items, tolerance) {
       cell("p (Holm)", number(item.p_holm)),
       cell("log₁₀ Bayes factor", number(item.log10_bayes_factor, 1)),
       cell("Poses in the data", item.support ? SUPPORT[item.support.status] ?? item.support.status : "–"),
-      cell("In groups", el("span", { class: "groups" }, (item.in_groups ?? []).map((name) => groupName(name)))),
+      cell("In groups", el("span", { class: "groups" }, [...new Set((item.in_groups ?? []).map(groupOf))].map((name) => groupName(name)))),
     ),
   );
   return el(
     "table",
     { class: "cards" },
-    el("thead", {}, el("tr", {}, ["Element", "Defect and its interval", "p (Holm)", "log₁₀ Bayes factor", "Poses in the data", "In groups"].map((name) => el("th", { scope: "col" }, name)))),
+    el(
+      "thead",
+      {},
+      el(
+        "tr",
+        {},
+        ["Element", ["Defect and its interval", el("div", { class: "defect-cell" }, axis(scale, tolerance), el("span", { class: "numbers" }))], "p (Holm)", "log₁₀ Bayes factor", "Poses in the data", "In groups"].map((head) =>
+          el("th", { scope: "col" }, head),
+        ),
+      ),
+    ),
     el("tbody", {}, rows),
   );
 }

@@ -12,6 +12,7 @@ let searches = [];
 let older = null;
 
 const cell = (label, ...children) => el("td", { "data-label": label }, ...children);
+const wordsCell = (label, ...children) => el("td", { "data-label": label, class: "words-cell" }, ...children);
 
 function answerOf(search) {
   if (ACTIVE.includes(search.state)) {
@@ -43,7 +44,7 @@ function drawSearches() {
       "tr",
       {},
       el("th", { scope: "row" }, el("a", { href: `/searches/${encodeURIComponent(search.id)}` }, search.name || search.id)),
-      cell("Data", names.get(search.dataset_id) ?? search.dataset_id),
+      wordsCell("Data", names.get(search.dataset_id) ?? search.dataset_id),
       cell("State", stateBadge(search.state)),
       cell("Answer", answerOf(search)),
       cell("Asked", moment(search.created_at)),

@@ -50,7 +50,7 @@ function nameText(node, x, y) {
   );
 }
 
-// nodes: {group, title, labels, verdict, posterior, href, best}; covers: [lower, upper] pairs of indices.
+// nodes: {group, title, labels, verdict, posterior, href, best, dashed}; covers: [lower, upper] pairs of indices.
 export function lattice(nodes, covers) {
   if (!nodes.length) return el("p", { class: "quiet" }, "No candidates.");
   const { rows, place, height } = arrange(nodes.length, covers);
@@ -72,7 +72,7 @@ export function lattice(nodes, covers) {
     const parts = [node.title ?? node.group, said, typeof node.posterior === "number" ? `posterior ${percent(node.posterior)}` : null];
     return svg(
       "a",
-      { href: node.href, class: `node ${verdictClass(node.verdict)}${node.best ? " node-best" : ""}`, "aria-label": parts.filter(Boolean).join(", ") },
+      { href: node.href, class: ["node", verdictClass(node.verdict), node.best && "node-best", node.dashed && "node-dashed"].filter(Boolean).join(" "), "aria-label": parts.filter(Boolean).join(", ") },
       svg("title", {}, parts.filter(Boolean).join(" · ")),
       svg("rect", { x: x - NODE.width / 2, y: y - NODE.height / 2, width: NODE.width, height: NODE.height, rx: 9 }),
       nameText(node, x, y - 2),

@@ -12,7 +12,7 @@ function bar(value) {
     "svg",
     { viewBox: "0 0 100 8", class: "bar", "aria-hidden": "true", preserveAspectRatio: "none" },
     svg("rect", { class: "bar-back", width: 100, height: 8, rx: 2 }),
-    share > 0 ? svg("rect", { class: "bar-fill", width: Math.max(share * 100, 0.8), height: 8, rx: 2 }) : null,
+    share >= 0.005 ? svg("rect", { class: "bar-fill", width: share * 100, height: 8, rx: 2 }) : null,
   );
 }
 
@@ -37,8 +37,11 @@ function details(item) {
     fact("Parameters", count(item.parameters)),
     fact("Floating-point operations a sample", magnitude(item.flops)),
     fact("Elements of the group", item.order === null ? "infinitely many" : count(item.order)),
+    fact("The group", item.title),
+    fact("Translations", item.translations === false ? "none: about the centre alone" : item.translations ? "included" : null),
     fact("Action on the labels", item.labels),
     fact("Training time", duration(item.seconds)),
+    fact("Attempts", item.attempt > 1 ? count(item.attempt) : null),
     fact("Error", item.error),
   );
 }
@@ -48,7 +51,7 @@ function progressCell(item) {
   return item.state === "running" ? el("span", { class: "numbers" }, bar(value), percent(value)) : "–";
 }
 
-function rowsOf(item, isBest) {
+function rowsOf(item, isBest, titleOf) {
   const { estimate, text } = quality(item);
   const panelId = `details-${item.candidate_id}`;
   const panel = el("tr", { id: panelId, class: "details", hidden: true }, el("td", { colspan: 9 }, details(item)));
@@ -66,9 +69,10 @@ function rowsOf(item, isBest) {
     },
     groupName(item.group),
     item.labels && item.labels !== "trivial" ? el("small", {}, ` labels: ${item.labels}`) : null,
+    item.translations === false ? el("small", {}, " centred") : null,
   );
   const defect = item.defect;
-  const named = item.verdict === "refuted" && defect?.element ? `by ${defect.title ?? defect.element}` : null;
+  const named = item.verdict === "refuted" && defect?.element ? `by ${titleOf(defect.element)}` : null;
   const row = el(
     "tr",
     { id: `candidate-${item.candidate_id}`, class: isBest ? "best" : null, tabindex: "-1" },
@@ -91,14 +95,14 @@ function rowsOf(item, isBest) {
   return [row, panel];
 }
 
-// items: as GET /v1/searches/{id}/ranking gives them, best first.
-export function rankingTable(items, bestId) {
+// items: as GET /v1/searches/{id}/ranking gives them, best first; titleOf: element -> its name in words.
+export function rankingTable(items, bestId, titleOf) {
   const held = items.map(quality).find(({ estimate }) => estimate)?.name ?? "Held-out";
   const head = ["Rank", "Group", "Verdict", "Posterior", "Largest defect", held === "Held-out" ? held : `Held-out ${held === "R²" ? held : "accuracy"}`, "Score", "Its three terms", "Parameters"];
   return el(
     "table",
     { class: "cards ranking" },
     el("thead", {}, el("tr", {}, head.map((name) => el("th", { scope: "col" }, name)))),
-    el("tbody", {}, items.flatMap((item) => rowsOf(item, item.candidate_id === bestId))),
+    el("tbody", {}, items.flatMap((item) => rowsOf(item, item.candidate_id === bestId, titleOf))),
   );
 }

@@ -2,7 +2,7 @@
 
 import { ApiError, follow, jsonLink, request } from "./api.js";
 import { byId, el, notice, show, svg } from "./dom.js";
-import { count, duration, groupName, groupParts, moment, percent } from "./format.js";
+import { count, duration, groupParts, moment, percent } from "./format.js";
 import { elementsTable } from "./elements.js";
 import { lattice } from "./lattice.js";
 import { rankingTable } from "./ranking.js";
@@ -52,7 +52,7 @@ function answerOfDone() {
         badge(best.verdict),
         " ",
         el("span", {}, "posterior ", el("strong", {}, percent(best.posterior))),
-        el("span", {}, "confidence ", el("strong", {}, percent(best.confidence))),
+        el("span", { title: "The geometric mean of the best posterior and its lead over the second." }, "confidence ", el("strong", {}, percent(best.confidence))),
       ),
       el("p", { class: "quiet" }, VERDICTS[best.verdict]?.line ?? ""),
     ),
@@ -140,32 +140,43 @@ function bestId() {
   return search.best?.candidate_id ?? ranking.items.find((item) => item.rank === 1)?.candidate_id ?? null;
 }
 
-function drawRanking() {
-  byId("ranking").replaceChildren(ranking.items.length ? rankingTable(ranking.items, search.state === "done" ? bestId() : null) : el("p", { class: "quiet" }, "Nothing ranked yet."));
+function drawRanking(elements) {
+  const titles = new Map(elements.map((item) => [item.element, item.title ?? item.element]));
+  const titleOf = (element) => titles.get(element) ?? element;
+  const open = new Set([...document.querySelectorAll(".disclose[aria-expanded=true]")].map((button) => button.getAttribute("aria-controls")));
+  byId("ranking").replaceChildren(
+    ranking.items.length ? rankingTable(ranking.items, search.state === "done" ? bestId() : null, titleOf) : el("p", { class: "quiet" }, "Nothing ranked yet."),
+  );
+  for (const button of document.querySelectorAll(".disclose")) if (open.has(button.getAttribute("aria-controls"))) button.click();
 }
 
-async function drawLattice() {
-  const { nodes, covers } = await request(`${base}/lattice`);
-  const byCandidate = new Map(ranking.items.map((item) => [item.candidate_id, item]));
-  const position = new Map(nodes.map((node, index) => [node.candidate_id, index]));
-  const joined = nodes.map((node) => ({
-    ...byCandidate.get(node.candidate_id),
+function drawLattice({ nodes, covers }) {
+  // Where both kinds stand in one lattice, groups about the centre alone are drawn dashed.
+  const mixed = nodes.some((node) => node.translations) && nodes.some((node) => node.translations === false);
+  const drawn = nodes.map((node) => ({
     ...node,
     href: `#candidate-${node.candidate_id}`,
     best: search.state === "done" && node.candidate_id === bestId(),
+    dashed: mixed && node.translations === false,
   }));
-  const indexed = covers.map((pair) => pair.map((end) => (typeof end === "number" ? end : position.get(end))));
-  byId("lattice").replaceChildren(lattice(joined, indexed));
+  byId("lattice").replaceChildren(
+    lattice(drawn, covers),
+    ...(mixed ? [el("p", { class: "quiet" }, "Dashed: about the centre alone, without translations.")] : []),
+  );
 }
 
-async function drawElements() {
-  const { items } = await request(`${base}/elements`);
-  const tolerance = ranking.tolerance ?? 0.05;
+function drawElements(items, nodes) {
+  const tolerance = ranking.tolerance;
+  const groups = new Map(nodes.map((node) => [node.name, node.group]));
   byId("elements-note").replaceChildren(
     "The defect is the share of the learned information that an element destroys: 0 means symmetric, about 1 means everything lost. ",
     `The shaded band ends at the tolerance, ${tolerance}.`,
   );
-  byId("elements").replaceChildren(items.length ? elementsTable(items, tolerance) : el("p", { class: "quiet" }, "The elements are tested when all candidates have been trained."));
+  byId("elements").replaceChildren(
+    items.length
+      ? elementsTable(items, tolerance, (name) => groups.get(name) ?? name)
+      : el("p", { class: "quiet" }, "The elements are tested when all candidates have been trained."),
+  );
 }
 
 function drawLinks() {
@@ -174,12 +185,15 @@ function drawLinks() {
 }
 
 async function refresh() {
-  [search, ranking] = await Promise.all([request(base), request(`${base}/ranking`)]);
+  const [found, ranked, hasse, evidence] = await Promise.all(["", "/ranking", "/lattice", "/elements"].map((part) => request(base + part)));
+  search = found;
+  ranking = ranked;
   drawAnswer();
   drawActions();
   drawWarnings();
-  drawRanking();
-  await Promise.all([drawLattice(), drawElements()]);
+  drawRanking(evidence.items);
+  drawLattice(hasse);
+  drawElements(evidence.items, hasse.nodes);
 }
 
 // At most one refresh at a time and one a second, and never a stale last one.
