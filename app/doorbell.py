@@ -65,6 +65,9 @@ class SpoolChannel(filesystem.Channel):
         partial.rename(self.folder / name)
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:
+        ready = self.transport_options.get("ready")
+        if ready is not None and not ready():
+            raise Empty
         for name in self._messages(queue):
             path = self.folder / name
             try:

@@ -1,0 +1,226 @@
+"""The ranking of a finished search: who may make it, what it is made from, and the transaction that records it."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import PurePosixPath
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, delete, exists, insert, or_, select, update
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.db.states import CANCELLING, DONE, FAILED, QUEUED, RUNNING, add_event, set_search_state
+from app.db.tables import Dataset, Element, Search, Trial
+from app.storage import Storage
+from workers.leases import LONGEST_ERROR, Standing, database_now
+
+RANK_ERRORS_ALLOWED = 3
+
+
+@dataclass(frozen=True)
+class RankLease:
+    """The right to rank one search."""
+
+    search_id: str
+    attempt: int
+    token: str
+
+
+class Rankings:
+    """Claims and records rankings. A ranking has a lease and a fencing token as a trial has."""
+
+    def __init__(self, writer: sessionmaker[Session], *, lease_seconds: float, max_attempts: int) -> None:
+        self.writer = writer
+        self.lease_seconds = lease_seconds
+        self.max_attempts = max_attempts
+
+    def claim(self, search_id: str) -> RankLease | None:
+        """Take the ranking of a search whose trials have all ended; None if it is not to be had.
+
+        A search none of whose trials is done fails here: there is nothing to rank.
+        """
+        token = secrets.token_hex(16)
+        with self.writer.begin() as session:
+            now = database_now(session)
+            attempt = session.execute(
+                update(Search)
+                .where(
+                    Search.id == search_id,
+                    Search.state.in_((QUEUED, RUNNING)),
+                    or_(Search.rank_lease_until.is_(None), Search.rank_lease_until < now),
+                    ~exists().where(Trial.search_id == search_id, Trial.state.in_((QUEUED, RUNNING))),
+                )
+                .values(
+                    rank_attempts=Search.rank_attempts + 1,
+                    rank_token=token,
+                    rank_rung_at=now,
+                    rank_lease_until=now + timedelta(seconds=self.lease_seconds),
+                )
+                .returning(Search.rank_attempts)
+                .execution_options(synchronize_session=False)
+            ).scalar_one_or_none()
+            if attempt is None:
+                return None
+            trials = session.execute(
+                select(Trial.group, Trial.state, Trial.error)
+                .where(Trial.search_id == search_id)
+                .order_by(Trial.position)
+            ).all()
+            lease = RankLease(search_id, attempt, token)
+            if not any(trial.state == DONE for trial in trials):
+                reasons = "; ".join(f"{trial.group}: {trial.error or trial.state}" for trial in trials)
+                self._fail(session, lease, f"No candidate could be trained. {reasons}")
+                return None
+            if attempt > self.max_attempts:
+                self._fail(session, lease, "The ranking died every time it was made.")
+                return None
+        return lease
+
+    def renew(self, lease: RankLease) -> Standing:
+        with self.writer.begin() as session:
+            until = database_now(session) + timedelta(seconds=self.lease_seconds)
+            state = session.execute(
+                update(Search).where(*_held(lease)).values(rank_lease_until=until).returning(Search.state)
+            ).scalar_one_or_none()
+        if state is None:
+            return Standing.LOST
+        return Standing.CANCELLING if state == CANCELLING else Standing.HELD
+
+    def record(self, lease: RankLease, result: dict[str, Any]) -> bool:
+        """Write the ranking and end the search, all or nothing. False if the lease was lost."""
+        with self.writer.begin() as session:
+            search_id = lease.search_id
+            ids: dict[int, str] = dict(
+                session.execute(
+                    select(Trial.position, Trial.id)
+                    .where(Trial.search_id == search_id)
+                    .order_by(Trial.id)
+                    .with_for_update(key_share=True)
+                )
+                .tuples()
+                .all()
+            )
+            if not self._give_up(session, lease, rank_attempts=0):
+                return False
+            for row in result["rows"]:
+                values = {key: row.get(key) for key in ("rank", "verdict", "posterior", "score", "evidence")}
+                session.execute(update(Trial).where(Trial.id == ids[row["position"]]).values(**values))
+            session.execute(delete(Element).where(Element.search_id == search_id))
+            elements = [
+                {"search_id": search_id, "position": position, "evidence": evidence}
+                for position, evidence in enumerate(result["elements"])
+            ]
+            if elements:
+                session.execute(insert(Element), elements)
+            best = result["best"]
+            ended = set_search_state(
+                session,
+                search_id,
+                DONE,
+                expect={QUEUED, RUNNING},
+                best=best,
+                confidence=result["confidence"],
+                summary=result["summary"],
+                warnings=result["warnings"],
+                error=None,
+                finished_at=database_now(session),
+            )
+            if not ended:
+                session.rollback()
+                return False
+            add_event(session, search_id, "ranked", {"best": best, "confidence": result["confidence"]})
+        return True
+
+    def error(self, lease: RankLease, error: str) -> bool:
+        """The ranking function raised: tried again, up to three times in all, then the search fails.
+
+        Returns whether it may be tried again.
+        """
+        with self.writer.begin() as session:
+            if lease.attempt < RANK_ERRORS_ALLOWED:
+                return self._give_up(session, lease)
+            self._fail(session, lease, f"The ranking failed. {error}")
+        return False
+
+    def crash(self, lease: RankLease) -> bool:
+        """The process that ranked died; returns whether the lease was still held."""
+        with self.writer.begin() as session:
+            return self._give_up(session, lease)
+
+    def release(self, lease: RankLease) -> bool:
+        """Hand the ranking back; this attempt does not count."""
+        with self.writer.begin() as session:
+            return self._give_up(session, lease, rank_attempts=Search.rank_attempts - 1)
+
+    def _fail(self, session: Session, lease: RankLease, error: str) -> None:
+        if self._give_up(session, lease, rank_attempts=0):
+            columns = {"error": error[:LONGEST_ERROR], "finished_at": database_now(session)}
+            set_search_state(session, lease.search_id, FAILED, expect={QUEUED, RUNNING}, **columns)
+
+    def _give_up(self, session: Session, lease: RankLease, **columns: Any) -> bool:
+        result = session.execute(
+            update(Search)
+            .where(*_held(lease))
+            .values(rank_token=None, rank_lease_until=None, **columns)
+            .execution_options(synchronize_session=False)
+        )
+        return cast("CursorResult[Any]", result).rowcount == 1
+
+
+def ranking_job(reader: sessionmaker[Session], storage: Storage, search_id: str) -> dict[str, Any]:
+    """What `workers.ranking.rank_search` is given: plan, request, data set, and the trials with their arrays.
+
+    Raises FileNotFoundError when an array is gone.
+    """
+    with reader() as session:
+        search = session.execute(select(Search).where(Search.id == search_id)).scalar_one()
+        dataset = session.execute(select(Dataset).where(Dataset.id == search.dataset_id)).scalar_one()
+        query = select(Trial).where(Trial.search_id == search_id).order_by(Trial.position)
+        trials = session.execute(query).scalars().all()
+    return {
+        "dataset": dataset_job(storage, dataset),
+        "plan": search.plan,
+        "request": search.request,
+        "trials": [
+            {
+                "position": trial.position,
+                "state": trial.state,
+                "metrics": trial.metrics,
+                "error": trial.error,
+                "arrays": _arrays(storage, trial.prefix) if trial.state == DONE and trial.prefix else {},
+            }
+            for trial in trials
+        ],
+    }
+
+
+def dataset_job(storage: Storage, dataset: Dataset) -> dict[str, Any]:
+    """The data set as a job names it: local files and what they hold. Raises FileNotFoundError."""
+    present = {PurePosixPath(key).name for key in storage.list(dataset.prefix)}
+    files = {
+        name: str(storage.open_local(f"{dataset.prefix}/{name}.npy")) if f"{name}.npy" in present else None
+        for name in ("x", "y", "groups", "split")
+    }
+    for name in ("x", "y"):
+        if files[name] is None:
+            raise FileNotFoundError(f"{dataset.prefix}/{name}.npy")
+    return {
+        **files,
+        "domain": dataset.domain,
+        "task": dataset.task,
+        "n": dataset.n,
+        "x_shape": dataset.x_shape,
+        "classes": len(dataset.classes) if dataset.classes is not None else None,
+        "target_dim": dataset.target_dim,
+    }
+
+
+def _arrays(storage: Storage, prefix: str) -> dict[str, str]:
+    keys = [key for key in storage.list(prefix) if key.endswith(".npy")]
+    return {PurePosixPath(key).name: str(storage.open_local(key)) for key in keys}
+
+
+def _held(lease: RankLease) -> tuple[Any, ...]:
+    return Search.id == lease.search_id, Search.rank_token == lease.token

@@ -1,0 +1,268 @@
+"""Runs one trial or one ranking: from the doorbell to the recorded result.
+
+Plain Python that knows no broker: `Runner.run(trial_id)` and `Runner.rank(search_id)` may be called by a task, a test
+or the command line. No transaction is open while the trainer child works.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.db.tables import Dataset, Search, Trial
+from app.storage import Storage
+from workers.keeper import Keeper
+from workers.leases import Lease, Leases, Standing, Verdict
+from workers.rank import Rankings, RankLease, dataset_job, ranking_job
+from workers.trainer_handle import TrainerDied, TrainerHandle
+
+POLL_SECONDS = 0.1
+RANK_SECONDS = 1800.0
+DATABASE_AWAY = (OperationalError, InterfaceError)
+
+log = structlog.get_logger("erlangen.runner")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call to the trainer ended: result, failed, crashed, cancelled, stopped (worker stops), or lost (lease)."""
+
+    kind: str
+    result: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+
+class Runner:
+    """Works on one trial or ranking at a time, through one trainer child."""
+
+    def __init__(
+        self,
+        *,
+        leases: Leases,
+        rankings: Rankings,
+        reader: sessionmaker[Session],
+        storage: Storage,
+        trainer: TrainerHandle,
+        scratch: Path,
+        device: str = "auto",
+        cancel_grace_seconds: float = 5.0,
+    ) -> None:
+        self._leases = leases
+        self._rankings = rankings
+        self._reader = reader
+        self._storage = storage
+        self._trainer = trainer
+        self._scratch = scratch
+        self._device = device
+        self._grace = cancel_grace_seconds
+        self._stopping = threading.Event()
+        self.busy_with: str | None = None
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def stop(self) -> None:
+        """Interrupt the current work, hand it back, and take no more. Returns at once."""
+        self._stopping.set()
+
+    def run(self, trial_id: str) -> None:
+        """Serve a doorbell for a trial: claim, train, record; rank if it was the last. Nothing if not claimable."""
+        while not self.stopping:
+            lease = self._leases.claim(trial_id)
+            if lease is None:
+                return
+            log.info("trial claimed", trial_id=trial_id, group=lease.group, attempt=lease.attempt)
+            self.busy_with = trial_id
+            try:
+                verdict = self._attempt(lease)
+            finally:
+                self.busy_with = None
+            log.info("trial ended", trial_id=trial_id, state=verdict.state, accepted=verdict.accepted)
+            if verdict.rank_due:
+                self.rank(lease.search_id)
+            if verdict.state != "queued":
+                return
+            # The attempt died and another is allowed: no need to wait for a doorbell, only to be a little patient.
+            self._stopping.wait(min(0.25 * lease.attempt, 5.0))
+
+    def rank(self, search_id: str) -> None:
+        """Serve a doorbell for a ranking; nothing if it is not due or somebody else makes it."""
+        while not self.stopping:
+            lease = self._rankings.claim(search_id)
+            if lease is None:
+                return
+            log.info("ranking", search_id=search_id, attempt=lease.attempt)
+            self.busy_with = search_id
+            try:
+                again = self._rank(lease)
+            finally:
+                self.busy_with = None
+            if not again:
+                return
+
+    def _attempt(self, lease: Lease) -> Verdict:
+        started = time.monotonic()
+        prefix = f"trials/{lease.trial_id}/{lease.token}"
+        out_dir = Path(tempfile.mkdtemp(prefix="trial-", dir=self._scratch))
+        try:
+            with Keeper(
+                lambda progress: self._leases.renew(lease, progress),
+                lambda: self._leases.standing(self._reader, lease),
+                self._leases.lease_seconds,
+            ) as keeper:
+                try:
+                    job = self._insist(lambda: self._trial_job(lease))
+                    limit = 3.0 * float(job["request"]["budget"]["max_seconds"]) + 60.0
+                    request = {"call": "train", "job": job, "out_dir": str(out_dir)}
+                    outcome = self._call(request, keeper, limit)
+                    if outcome.kind == "result":
+                        self._upload(out_dir, prefix)
+                except DATABASE_AWAY:
+                    raise
+                except Exception as error:
+                    log.exception("the attempt could not be made", trial_id=lease.trial_id)
+                    outcome = Outcome("crashed", error=f"{type(error).__name__}: {error}")
+                verdict = self._insist(lambda: self._end(lease, outcome, prefix, time.monotonic() - started))
+            self._sweep(lease, verdict, prefix)
+            return verdict
+        finally:
+            shutil.rmtree(out_dir, ignore_errors=True)
+
+    def _end(self, lease: Lease, outcome: Outcome, prefix: str, seconds: float) -> Verdict:
+        leases = self._leases
+        if outcome.kind == "result":
+            return leases.finish(lease, metrics=outcome.result, prefix=prefix, seconds=seconds)
+        if outcome.kind == "failed":
+            return leases.fail(lease, outcome.error)
+        if outcome.kind == "crashed":
+            return leases.crash(lease, outcome.error)
+        if outcome.kind == "cancelled":
+            return leases.cancel(lease)
+        return leases.release(lease)
+
+    def _sweep(self, lease: Lease, verdict: Verdict, prefix: str) -> None:
+        """Delete what this attempt stored in vain, and what earlier attempts left."""
+        keep = prefix if verdict.state == "done" else None
+        try:
+            if not verdict.accepted:
+                self._storage.delete_prefix(prefix)
+                return
+            folders = {key.rsplit("/", 1)[0] for key in self._storage.list(f"trials/{lease.trial_id}")}
+            for folder in sorted(folders - {keep}):
+                self._storage.delete_prefix(folder)
+        except Exception:
+            log.exception("objects of old attempts could not be deleted", trial_id=lease.trial_id)
+
+    def _upload(self, out_dir: Path, prefix: str) -> None:
+        for path in sorted(out_dir.iterdir()):
+            if path.is_file():
+                self._storage.put_file(f"{prefix}/{path.name}", path, move=True)
+
+    def _trial_job(self, lease: Lease) -> dict[str, Any]:
+        with self._reader() as session:
+            position = session.execute(select(Trial.position).where(Trial.id == lease.trial_id)).scalar_one()
+            search = session.execute(select(Search).where(Search.id == lease.search_id)).scalar_one()
+            dataset = session.execute(select(Dataset).where(Dataset.id == search.dataset_id)).scalar_one()
+        device = search.request.get("device") or "auto"
+        return {
+            "trial_id": lease.trial_id,
+            "search_id": lease.search_id,
+            "dataset": dataset_job(self._storage, dataset),
+            "plan": search.plan,
+            "position": position,
+            "request": search.request,
+            "threads": self._trainer.threads,
+            "device": device if device != "auto" else self._device,
+        }
+
+    def _rank(self, lease: RankLease) -> bool:
+        """Make one attempt at a ranking; returns whether to try again."""
+        rankings = self._rankings
+        with Keeper(
+            lambda _progress: rankings.renew(lease), lambda: rankings.renew(lease), rankings.lease_seconds
+        ) as keeper:
+            try:
+                job = self._insist(lambda: ranking_job(self._reader, self._storage, lease.search_id))
+                outcome = self._call({"call": "rank", "job": job}, keeper, RANK_SECONDS)
+            except DATABASE_AWAY:
+                raise
+            except Exception as error:
+                log.exception("the ranking could not be made", search_id=lease.search_id)
+                outcome = Outcome("failed", error=f"{type(error).__name__}: {error}")
+            if outcome.kind == "result":
+                try:
+                    self._insist(lambda: rankings.record(lease, outcome.result))
+                    return False
+                except DATABASE_AWAY:
+                    raise
+                except Exception as error:
+                    log.exception("the ranking could not be recorded", search_id=lease.search_id)
+                    outcome = Outcome("failed", error=f"{type(error).__name__}: {error}")
+            if outcome.kind == "failed":
+                error_text = outcome.error
+                return self._insist(lambda: rankings.error(lease, error_text))
+            if outcome.kind == "crashed":
+                return self._insist(lambda: rankings.crash(lease))
+            self._insist(lambda: rankings.release(lease))
+            return False
+
+    def _call(self, request: dict[str, Any], keeper: Keeper, limit_seconds: float) -> Outcome:
+        """Have the trainer answer, unless the lease is lost, the search cancelled, time is up or the worker stops."""
+        trainer = self._trainer
+        deadline = time.monotonic() + limit_seconds
+        try:
+            trainer.call(request)
+            while True:
+                message = trainer.receive(POLL_SECONDS)
+                if message is not None:
+                    if "result" in message:
+                        return Outcome("result", result=message["result"])
+                    if "error" in message:
+                        if message["kind"] == "crashed":
+                            trainer.stop(self._grace)  # a child that ran out of memory starts afresh
+                        return Outcome(message["kind"], error=message["error"])
+                    keeper.progress = message["progress"]
+                if interruption := self._interruption(keeper, deadline, limit_seconds):
+                    trainer.stop(self._grace)
+                    return interruption
+        except TrainerDied as death:
+            log.warning("the trainer died", reason=str(death))
+            return Outcome("crashed", error=str(death))
+
+    def _interruption(self, keeper: Keeper, deadline: float, limit_seconds: float) -> Outcome | None:
+        if self.stopping:
+            return Outcome("stopped")
+        if keeper.standing is Standing.CANCELLING:
+            return Outcome("cancelled")
+        if keeper.standing is Standing.LOST:
+            return Outcome("lost")
+        if time.monotonic() > deadline:
+            return Outcome("failed", error=f"Stopped at the time limit of {limit_seconds:.0f} seconds.")
+        return None
+
+    def _insist(self, call: Callable[[], T]) -> T:
+        """Call until the database answers. A worker that stops insists for a few seconds only."""
+        patience = None
+        while True:
+            try:
+                return call()
+            except DATABASE_AWAY as error:
+                log.warning("the database did not answer", error=repr(error))
+                if self.stopping:
+                    patience = patience or time.monotonic() + 3.0
+                    if time.monotonic() > patience:
+                        raise
+                time.sleep(0.5)
