@@ -1,0 +1,1 @@
+"""Reading user files: a resource-limited child process opens them, and nothing else ever does."""

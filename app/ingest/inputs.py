@@ -1,0 +1,147 @@
+"""What goes in: the domain, the layout of one sample, and x in its canonical form on disk."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.ingest.job import Limits, Refusal
+from app.ingest.npy import NpyWriter
+from app.ingest.raw import RawDataset
+
+CHANNELS = (1, 3, 4)
+MAX_CHANNELS = 512
+# Above this, float32 no longer holds every whole number.
+EXACT_FLOAT32 = 2**24
+
+
+@dataclass(slots=True)
+class Layout:
+    """How one sample is arranged: `domain`, canonical `shape`, and whether channels come last in the file."""
+
+    domain: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    channels_last: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+
+def choose_layout(raw: RawDataset, domain: str | None) -> Layout:
+    """Decide the domain unless it is given, and find the channels of images. Raises Refusal."""
+    shape, dtype = raw.x.shape, raw.x.dtype
+    if dtype.kind not in "biuf":
+        raise Refusal(f"x has the dtype {dtype}; it must be numbers or bools.")
+    if len(shape) == 1:
+        shape = (*shape, 1)
+    if len(shape) > 4:
+        raise Refusal(
+            f"x has the shape {shape}; vectors (n, d) and images (n, h, w), (n, channels, h, w) or (n, h, w, channels) "
+            "are read."
+        )
+    if len(shape) == 2:
+        if domain == "image2d":
+            raise Refusal(
+                f"x has the shape {shape}, one row of {shape[1]} numbers a sample: no image. Send an npz whose x has "
+                "the shape (n, h, w), or use domain=vector.",
+                "/domain",
+            )
+        return Layout("vector", shape[1:], np.dtype(np.float32))
+    warnings: list[str] = []
+    last = False
+    image: tuple[int, ...]
+    if len(shape) == 3:
+        image = (1, *shape[1:])
+    else:
+        last = raw.is_image or (shape[3] in CHANNELS and shape[1] not in CHANNELS)
+        image = (shape[3], shape[1], shape[2]) if last else shape[1:]
+        if not last and shape[3] in CHANNELS:
+            warnings.append(f"x has the shape {shape}: channels could be first or last; they are taken as first.")
+    if domain == "vector":
+        warnings.append(f"Images were flattened to vectors, in the order channels, rows, columns: {image}.")
+        return Layout("vector", (math.prod(image),), np.dtype(np.float32), last, warnings)
+    if min(image[1:]) < 2:
+        raise Refusal(f"x holds images of {image[1]} x {image[2]} pixels; at least 2 x 2 are needed.")
+    if image[0] > MAX_CHANNELS:
+        raise Refusal(f"x has {image[0]} channels; at most {MAX_CHANNELS} are read.", status=413)
+    keep = dtype in (np.dtype(np.uint8), np.dtype(np.bool_))
+    return Layout("image2d", image, np.dtype(np.uint8 if keep else np.float32), last, warnings)
+
+
+def write_x(raw: RawDataset, layout: Layout, path: Path, limits: Limits) -> str:
+    """Write canonical x, (n, *layout.shape), to `path` in one pass; returns its sha256.
+
+    Raises Refusal for NaN and infinity (first row named), for values beyond float32, and when all samples are the same.
+    """
+    n = raw.x.shape[0]
+    if n * math.prod(layout.shape) * layout.dtype.itemsize > limits.unpacked_bytes:
+        raise Refusal(f"x takes more than {limits.unpacked_bytes} bytes, the limit.", status=413)
+    first: NDArray[Any] | None = None
+    varies = rounded = False
+    with NpyWriter(path, layout.dtype, (n, *layout.shape)) as writer:
+        for start, block in raw.x.chunks():
+            canonical, lossy = _convert(block, start, raw, layout)
+            rounded |= lossy
+            if first is None:
+                first = canonical[:1].copy()
+            varies = varies or bool((canonical != first).any())
+            writer.write(canonical)
+        digest = writer.sha256()
+    if not varies:
+        raise Refusal(
+            "x is constant: every sample is the same. If the samples differ by little, subtract their mean and scale "
+            "them up."
+        )
+    if rounded:
+        layout.warnings.append(
+            f"x has whole numbers beyond {EXACT_FLOAT32} that float32 rounds; scale or recode them if each one matters."
+        )
+    return digest
+
+
+def _convert(block: NDArray[Any], start: int, raw: RawDataset, layout: Layout) -> tuple[NDArray[Any], bool]:
+    rows, kind = len(block), block.dtype.kind
+    if kind == "b":
+        block = (block.view(np.uint8) != 0).astype(layout.dtype)
+    elif kind == "f":
+        _refuse_not_finite(block, start, raw)
+    with np.errstate(over="ignore"):
+        converted = block.astype(layout.dtype, copy=False)
+    if kind == "f" and block.dtype.itemsize > 4 and not np.isfinite(converted).all():
+        row = start + int(np.argmax(~np.isfinite(converted.reshape(rows, -1)).all(axis=1)))
+        raise Refusal(f"x is too large for float32 in {raw.row_title} {row} (counting from 0). Scale it.")
+    lossy = block.dtype.itemsize >= 4 and block.dtype != np.float32 and _rounds(block, converted)
+    if layout.channels_last:
+        converted = converted.transpose(0, 3, 1, 2)
+    return np.ascontiguousarray(converted.reshape(rows, *layout.shape)), lossy
+
+
+def _rounds(block: NDArray[Any], converted: NDArray[Any]) -> bool:
+    large = (converted >= EXACT_FLOAT32) | (converted <= -EXACT_FLOAT32)
+    if not large.any():
+        return False
+    before, after = block[large], converted[large].astype(np.float64)
+    return bool(((before == np.trunc(before)) & (before.astype(np.float64) != after)).any())
+
+
+def _refuse_not_finite(block: NDArray[Any], start: int, raw: RawDataset) -> None:
+    finite = np.isfinite(block)
+    if finite.all():
+        return
+    flat = finite.reshape(len(block), -1)
+    row = int(np.argmin(flat.all(axis=1)))
+    place = int(np.argmin(flat[row]))
+    kind = "NaN" if np.isnan(block.reshape(len(block), -1)[row, place]) else "infinity"
+    if raw.x_names is not None:
+        kind = "NaN or an empty cell" if kind == "NaN" else kind
+    if block.ndim == 2:
+        where = raw.column(place)
+    else:
+        where = f"index {tuple(int(i) for i in np.unravel_index(place, block.shape[1:]))}"
+    raise Refusal(
+        f"x holds {kind} in {raw.row_title} {start + row} (counting from 0), {where}. Fill it or drop the row."
+    )

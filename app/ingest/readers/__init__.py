@@ -1,0 +1,1 @@
+"""One reader a format: user bytes in, a RawDataset out."""
