@@ -7,21 +7,20 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 PROBLEM_JSON = "application/problem+json"
-log = structlog.get_logger("erlangen.errors")
 
 
 class Problem(Exception):
     """A refusal that the caller is told about.
 
     status: HTTP status; title: the kind of problem, the same for every occurrence; detail: this occurrence and its
-    remedy; errors: `{pointer, detail}` for each bad part of the input; slug: the machine-readable kind.
+    remedy; errors: `{pointer, detail}` for each bad part of the input; slug: the machine-readable kind; extensions:
+    further members of the document.
     """
 
     def __init__(
@@ -33,6 +32,7 @@ class Problem(Exception):
         errors: Sequence[Mapping[str, str]] = (),
         slug: str = "",
         headers: Mapping[str, str] | None = None,
+        extensions: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail or title)
         self.status = status
@@ -41,6 +41,7 @@ class Problem(Exception):
         self.errors = [dict(error) for error in errors]
         self.slug = slug
         self.headers = dict(headers or {})
+        self.extensions = dict(extensions or {})
 
     @classmethod
     def not_found(cls, what: str, identifier: str) -> Problem:
@@ -60,7 +61,7 @@ class Problem(Exception):
         body: dict[str, Any] = {"type": kind, "title": self.title, "status": self.status, "detail": self.detail}
         if self.errors:
             body["errors"] = self.errors
-        return body
+        return body | self.extensions
 
     def response(self) -> Response:
         return Response(json.dumps(self.body()), self.status, self.headers, media_type=PROBLEM_JSON)
@@ -117,7 +118,7 @@ def _from_http(error: HTTPException) -> Problem:
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of `app` with a problem document; no stack trace leaves the process."""
+    """Answer every refusal of `app` with a problem document; app.middleware.Observe does it for unexpected errors."""
 
     @app.exception_handler(Problem)
     async def _problem(_request: Request, error: Problem) -> Response:
@@ -130,8 +131,3 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def _http(_request: Request, error: HTTPException) -> Response:
         return _from_http(error).response()
-
-    @app.exception_handler(Exception)
-    async def _unexpected(request: Request, error: Exception) -> Response:
-        log.error("unexpected error", path=request.url.path, error=repr(error))
-        return Problem(500, "Something went wrong here", "The error was logged with the request id.").response()

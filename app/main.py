@@ -2,33 +2,87 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
 from importlib.util import find_spec
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 
-from app import errors
+from app import errors, openapi
 from app.auth import KeyRing
 from app.db.session import make_engine, reader_factory, session_factory
+from app.doorbell import Doorbell
+from app.logs import configure_logging
+from app.metrics import Metrics
+from app.middleware import LOOPBACK_HOSTS, Guard, Observe, host_name
+from app.routes import candidates, events, evidence, groups, pages, searches, service
 from app.settings import Settings, get_settings
+from app.shutdown import watch_signals
+from app.storage import Storage
+from app.version import VERSION
+
+STREAM_THREADS = 4
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The ASGI application for `settings` (by default those of the environment)."""
+    """The ASGI application for `settings` (by default those of the environment).
+
+    Building it opens no connection; the worker of the embedded default starts with the server.
+    """
     settings = settings or get_settings()
-    app = FastAPI(title="Erlangen", version="0.1.0")
+    configure_logging(settings.log_level)
+    app = FastAPI(
+        title="Erlangen",
+        summary="Symmetry discovery as a service",
+        description=openapi.DESCRIPTION,
+        version=VERSION,
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
     app.state.settings = settings
     app.state.keys = KeyRing(settings.api_keys)
     app.state.engine = make_engine(settings.database_url)
     app.state.writer = session_factory(app.state.engine)
     app.state.reader = reader_factory(app.state.engine)
+    app.state.storage = Storage.from_url(settings.storage_url, settings.data_dir / "cache")
+    app.state.doorbell = Doorbell(settings)
+    app.state.metrics = Metrics(app.state.reader)
+    app.state.stopping = threading.Event()
+    # Event streams read in threads of their own, so that a thousand followers leave the other routes theirs.
+    app.state.stream_limiter = CapacityLimiter(STREAM_THREADS)
+
     errors.install(app)
-    if find_spec("app.storage"):
-        app.state.storage = import_module("app.storage").Storage.from_url(
-            settings.storage_url, settings.data_dir / "cache"
-        )
-    if find_spec("app.doorbell"):
-        app.state.doorbell = import_module("app.doorbell").Doorbell(settings)
+    openapi.install(app)
+    app.add_middleware(Guard, hosts=_hosts(settings, app.state.keys))
+    app.add_middleware(Observe, metrics=app.state.metrics)
     if find_spec("app.routes.datasets"):
         app.include_router(import_module("app.routes.datasets").router, prefix="/v1")
+    for module in (groups, searches, events, evidence, candidates):
+        app.include_router(module.router, prefix="/v1")
+    app.include_router(service.router)
+    app.include_router(pages.router)
     return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    state = app.state
+    state.stopping.clear()
+    async with AsyncExitStack() as stack:
+        stack.callback(state.engine.dispose)
+        stack.callback(state.doorbell.close)
+        stack.callback(state.stopping.set)
+        stack.enter_context(watch_signals(state.stopping))
+        yield
+
+
+def _hosts(settings: Settings, keys: KeyRing) -> frozenset[str] | None:
+    """Host names that are answered; None when a key is asked for anyway."""
+    if not keys.open:
+        return None
+    named = {host_name(name.strip()) for name in settings.allowed_hosts.split(",") if name.strip()}
+    return frozenset(LOOPBACK_HOSTS | {settings.host.lower()} | named)

@@ -22,12 +22,13 @@ class Settings(BaseSettings):
     storage_url: str = ""
     device: str = "auto"
     api_keys: str = Field("", description="comma-separated keys: see app/auth.py")
+    allowed_hosts: str = Field("", description="comma-separated Host names answered without keys, beside local ones")
     embedded_worker: bool = Field(True, description="`erlangen serve` supervises a local worker")
     log_level: str = "INFO"
 
     lease_seconds: float = Field(15.0, gt=0)
     max_attempts: int = Field(10, ge=1, description="attempts of one candidate before it counts as crashed")
-    ring_again_seconds: float = Field(10.0, gt=0, description="a row queued longer than this has its doorbell rung again")
+    ring_again_seconds: float = Field(10.0, gt=0, description="a row queued longer than this is rung for again")
     cancel_grace_seconds: float = Field(5.0, gt=0)
     worker_threads: int = Field(0, ge=0, description="torch threads of a trainer child, 0 = all cores")
 

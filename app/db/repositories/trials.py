@@ -1,0 +1,73 @@
+"""Queries on candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.db import states
+from app.db.repositories import AnyRow
+from app.db.tables import Search, Trial
+
+COLUMNS = (
+    Trial.id,
+    Trial.search_id,
+    Trial.position,
+    Trial.group,
+    Trial.labels,
+    Trial.order,
+    Trial.spec,
+    Trial.state,
+    Trial.attempt,
+    Trial.progress,
+    Trial.seconds,
+    Trial.error,
+    Trial.metrics,
+    Trial.rank,
+    Trial.verdict,
+    Trial.posterior,
+    Trial.score,
+    Trial.evidence,
+)
+
+
+def ranked(session: Session, search_id: str) -> Sequence[AnyRow]:
+    """Candidates of a search that the caller is known to own: by rank, those without one last in plan order."""
+    return session.execute(
+        select(*COLUMNS)
+        .where(Trial.search_id == search_id)
+        .order_by(func.coalesce(Trial.rank, 1_000_000), Trial.position)
+    ).all()
+
+
+def find(session: Session, owner: str, trial_id: str) -> AnyRow | None:
+    """One candidate, with the state, the plan node's data set and the times of its search."""
+    return session.execute(
+        select(
+            *COLUMNS,
+            Trial.prefix,
+            Trial.created_at,
+            Trial.started_at,
+            Trial.finished_at,
+            Search.dataset_id,
+            Search.state.label("search_state"),
+        )
+        .join(Search, Search.id == Trial.search_id)
+        .where(Trial.id == trial_id, Search.owner == owner)
+    ).one_or_none()
+
+
+def verdicts(session: Session, search_id: str) -> dict[int, AnyRow]:
+    """What the nodes of a lattice carry, by position in the plan."""
+    rows = session.execute(
+        select(Trial.id, Trial.position, Trial.state, Trial.rank, Trial.verdict, Trial.posterior).where(
+            Trial.search_id == search_id
+        )
+    )
+    return {row.position: row for row in rows}
+
+
+def count_running(session: Session, search_id: str) -> int:
+    return session.scalar(select(func.count()).where(Trial.search_id == search_id, Trial.state == states.RUNNING)) or 0

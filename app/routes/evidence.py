@@ -1,0 +1,94 @@
+"""What a search found: ranking, elements, lattice, and rankings across searches."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from app.db.repositories import searches as repository
+from app.dependencies import ReadAccess, Reader
+from app.pagination import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, encode_cursor
+from app.routes.groups import Domain
+from app.schemas.common import GroupFilter, SearchId, problems
+from app.schemas.searches import ElementList, Lattice, Ranking, RankingsList, Verdict
+from app.services import evidence
+from app.services.searches import timestamp
+
+router = APIRouter(tags=["evidence"])
+
+
+@router.get(
+    "/searches/{search_id}/ranking", response_model=Ranking, responses=problems(404), summary="Candidates, best first"
+)
+def get_ranking(search_id: SearchId, principal: ReadAccess, reader: Reader) -> Any:
+    """Every candidate with its verdict, posterior, score and the three terms of the score.
+
+    Before the search is done the candidates come in plan order, without ranks.
+    """
+    with reader() as session:
+        return evidence.ranking(session, principal.owner, search_id)
+
+
+@router.get(
+    "/searches/{search_id}/elements",
+    response_model=ElementList,
+    responses=problems(404),
+    summary="Evidence on each element",
+)
+def get_elements(search_id: SearchId, principal: ReadAccess, reader: Reader) -> Any:
+    """The orbit-loss test of each class of elements, the ground of every verdict."""
+    with reader() as session:
+        return evidence.elements(session, principal.owner, search_id)
+
+
+@router.get(
+    "/searches/{search_id}/lattice", response_model=Lattice, responses=problems(404), summary="The lattice of groups"
+)
+def get_lattice(search_id: SearchId, principal: ReadAccess, reader: Reader) -> Any:
+    """Groups and covers, for a Hasse diagram, with verdict and posterior where they are known."""
+    with reader() as session:
+        return evidence.lattice(session, principal.owner, search_id)
+
+
+@router.get(
+    "/rankings", response_model=RankingsList, responses=problems(), summary="Best-fitting groups across searches"
+)
+def list_rankings(
+    principal: ReadAccess,
+    reader: Reader,
+    group: GroupFilter = None,
+    domain: Domain | None = None,
+    verdict: Verdict | None = None,
+    min_posterior: Annotated[float | None, Query(ge=0, le=1)] = None,
+    max_rank: Annotated[int | None, Query(ge=1, le=10_000, description="1: only the best of each search.")] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Any:
+    """Ranked candidates of all finished searches, the most probable first."""
+    context = ["rankings", principal.owner, group, domain, verdict, min_posterior, max_rank]
+    after = None
+    if cursor is not None:
+        posterior, trial_id = decode_cursor(context, cursor)
+        after = (posterior, trial_id)
+    with reader() as session:
+        rows = repository.rankings(
+            session,
+            principal.owner,
+            group=group,
+            domain=domain,
+            verdict=verdict,
+            min_posterior=min_posterior,
+            max_rank=max_rank,
+            after=after,
+            limit=limit + 1,
+        )
+    items = [
+        {**row._mapping, "candidate_id": row.id, "finished_at": timestamp(row.finished_at)} for row in rows[:limit]
+    ]
+    more = len(rows) > limit
+    last = rows[limit - 1] if more else None
+    return {
+        "items": items,
+        "next_cursor": encode_cursor(context, [last.posterior, last.id]) if last is not None else None,
+    }

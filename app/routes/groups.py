@@ -1,0 +1,39 @@
+"""The catalogue of groups."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import lru_cache
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from app.dependencies import ReadAccess
+from app.schemas.common import problems
+from app.schemas.groups import GroupList
+from models.groups.catalogue import catalogue
+
+router = APIRouter(tags=["groups"])
+
+
+class Domain(StrEnum):
+    IMAGE2D = "image2d"
+    VECTOR = "vector"
+    SENSORS = "sensors"
+    SERIES1D = "series1d"
+    POINTS3D = "points3d"
+    VOLUME3D = "volume3d"
+
+
+@lru_cache(maxsize=len(Domain) + 1)
+def _catalogue(domain: str | None) -> dict[str, Any]:
+    return {"items": catalogue(domain), "next_cursor": None}
+
+
+@router.get("/groups", response_model=GroupList, responses=problems(), summary="Groups that can be named")
+def list_groups(
+    _principal: ReadAccess,
+    domain: Annotated[Domain | None, Query(description="Only groups that act on this domain.")] = None,
+) -> dict[str, Any]:
+    """The catalogue: every named group with its generators, elements, subgroups and ways to act on labels."""
+    return _catalogue(None if domain is None else domain.value)

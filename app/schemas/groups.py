@@ -1,0 +1,45 @@
+"""The catalogue of groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Group(BaseModel):
+    """A group that can be named in a search."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "C2",
+                    "title": "half turns",
+                    "order": 2,
+                    "continuous": False,
+                    "generators": [[[-1.0, 0.0], [0.0, -1.0]]],
+                    "elements": ["e", "r180"],
+                    "subgroups": ["E", "C2"],
+                    "supported": {"image2d": "exact", "vector": "exact"},
+                    "label_actions": ["trivial", "sign"],
+                }
+            ]
+        },
+    )
+
+    name: str
+    title: str
+    order: int | None = Field(description="Number of elements; null for a continuous group.")
+    continuous: bool
+    generators: list[Any]
+    elements: list[str]
+    subgroups: list[str] | None
+    supported: dict[str, str] = Field(description="Domains, and whether the group acts exactly or by interpolation.")
+    label_actions: list[str]
+
+
+class GroupList(BaseModel):
+    items: list[Group]
+    next_cursor: str | None = Field(None, description="Always null: the catalogue is one page.")

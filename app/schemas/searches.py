@@ -1,0 +1,385 @@
+"""Searches: what may be asked, and what is answered."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
+
+from app.schemas.common import Defect, Interval, Text
+
+SEARCH_ID = "sr_019ac1f0d3b2f1e2d3c4b5a697"
+DATASET_ID = "ds_019ac1f0c1a0a1b2c3d4e5f607"
+CANDIDATE_ID = "tr_019ac1f0d3b2f1e2d3c4b5a698"
+
+
+class SearchState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class CandidateState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CRASHED = "crashed"
+    CANCELLED = "cancelled"
+
+
+class Verdict(StrEnum):
+    CERTIFIED = "certified"
+    APPROXIMATE = "approximate"
+    REFUTED = "refuted"
+    UNTESTED = "untested"
+    UNDETERMINED = "undetermined"
+
+
+class Strict(BaseModel):
+    """A part of a request: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+Coordinate = Annotated[int, Field(ge=0)]
+GroupName = Annotated[Text, Field(min_length=1, max_length=64)]
+
+
+class CandidateSpec(Strict):
+    """A group with the way it acts; for `custom` groups its generators."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"group": "D4", "labels": "sign"},
+                {"group": "D4", "translations": False},
+                {"group": "D4", "on": [0, 1]},
+                {"group": "custom", "name": "Z2xZ2", "generators": [[1, 0, 2, 3], [0, 1, 3, 2]]},
+            ]
+        }
+    )
+
+    group: GroupName = Field(description="A name from the catalogue, or `custom`.")
+    name: GroupName | None = Field(None, description="Name of a custom group.")
+    labels: GroupName = Field("trivial", description="How the group acts on the labels.")
+    translations: bool | None = Field(
+        None, description="Images: false asks for the point group about the centre alone."
+    )
+    on: list[Coordinate] | list[list[Coordinate]] | None = Field(
+        None, min_length=1, max_length=1024, description="Vectors: the coordinates it acts on, or blocks of them."
+    )
+    generators: list[list[int] | list[list[float]]] | None = Field(
+        None, min_length=1, max_length=64, description="Permutations of the d coordinates, or d x d matrices."
+    )
+    label_generators: list[list[int]] | None = Field(
+        None, min_length=1, max_length=64, description="With `labels: permutation`: of the classes, one a generator."
+    )
+
+    @field_validator("generators")
+    @classmethod
+    def _finite(cls, generators: Any) -> Any:
+        for generator in generators or ():
+            for row in generator:
+                if isinstance(row, list) and any(not abs(entry) < float("inf") for entry in row):
+                    raise ValueError("matrix entries must be finite numbers")
+        return generators
+
+
+def _candidate_kind(value: Any) -> str:
+    return "name" if isinstance(value, str) else "object"
+
+
+Candidate = Annotated[
+    Annotated[GroupName, Tag("name")] | Annotated[CandidateSpec, Tag("object")], Discriminator(_candidate_kind)
+]
+
+
+def _candidates_kind(value: Any) -> str:
+    return "auto" if isinstance(value, str) else "list"
+
+
+Candidates = Annotated[
+    Annotated[Literal["auto"], Tag("auto")]
+    | Annotated[list[Candidate], Field(min_length=1, max_length=1000), Tag("list")],
+    Discriminator(_candidates_kind),
+]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Weights(Strict):
+    """Weights of the three terms of the score."""
+
+    accuracy: Weight = 1.0
+    consistency: Weight = 1.0
+    complexity: Weight = 1.0
+
+
+class Budget(Strict):
+    """Limits of the training of one candidate."""
+
+    max_seconds: float = Field(600, ge=1, le=86_400, description="Seconds.")
+    max_epochs: int = Field(40, ge=1, le=10_000)
+
+
+class SearchRequest(Strict):
+    """A search to be made: which of these groups is the symmetry of this data set?"""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "dataset_id": DATASET_ID,
+                    "candidates": ["T", "C2", "C4", {"group": "D4", "labels": "sign"}],
+                    "include_subgroups": True,
+                    "tolerance": 0.05,
+                    "folds": 3,
+                    "seeds": 1,
+                    "weights": {"accuracy": 1, "consistency": 1, "complexity": 1},
+                    "budget": {"max_seconds": 600, "max_epochs": 40},
+                    "seed": 0,
+                    "device": "auto",
+                    "name": "first look",
+                    "webhook_url": None,
+                }
+            ]
+        }
+    )
+
+    dataset_id: Text = Field(min_length=1, max_length=64)
+    candidates: Candidates = Field("auto", description="Groups to test, or `auto` for the domain's default list.")
+    include_subgroups: bool = Field(True, description="Close the candidates under subgroups.")
+    tolerance: float = Field(0.05, gt=0, le=0.5, description="Defect below which a group counts as a symmetry.")
+    folds: int = Field(3, ge=2, le=10)
+    seeds: int = Field(1, ge=1, le=10)
+    weights: Weights = Field(default_factory=Weights)
+    budget: Budget = Field(default_factory=Budget)
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    name: Text | None = Field(None, min_length=1, max_length=200, description="By default the name of the data set.")
+    webhook_url: str | None = Field(None, description="Not offered: must be null.")
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _no_webhooks(cls, url: str | None) -> None:
+        if url is not None:
+            raise ValueError("webhooks are not offered: follow /v1/searches/{id}/events instead")
+
+
+class Progress(BaseModel):
+    done: int = Field(description="Candidates that are finished, one way or another.", examples=[4])
+    total: int = Field(examples=[10])
+    fraction: float = Field(ge=0, le=1, examples=[0.43])
+    eta_seconds: float | None = Field(description="Estimate; null when there is nothing to go by.", examples=[31.0])
+
+
+class Best(BaseModel):
+    """The best guess of the full symmetry group."""
+
+    model_config = ConfigDict(extra="allow")
+
+    group: str
+    labels: str | None = None
+    posterior: float | None = None
+    confidence: float | None = None
+    verdict: str | None = None
+
+
+class SearchItem(BaseModel):
+    """A search and how far it is."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": SEARCH_ID,
+                    "name": "first look",
+                    "dataset_id": DATASET_ID,
+                    "state": "done",
+                    "progress": {"done": 10, "total": 10, "fraction": 1.0, "eta_seconds": None},
+                    "created_at": "2026-01-05T10:00:00Z",
+                    "started_at": "2026-01-05T10:00:01Z",
+                    "finished_at": "2026-01-05T10:01:12Z",
+                    "best": {
+                        "group": "C4",
+                        "labels": "trivial",
+                        "posterior": 0.98,
+                        "confidence": 0.97,
+                        "verdict": "certified",
+                    },
+                    "summary": "The data are symmetric under quarter turns and under nothing more.",
+                    "warnings": [],
+                    "error": None,
+                    "request": {"dataset_id": DATASET_ID, "candidates": "auto", "tolerance": 0.05},
+                }
+            ]
+        },
+    )
+
+    id: str
+    name: str
+    dataset_id: str
+    state: SearchState
+    progress: Progress
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    best: Best | None
+    summary: str = Field(description="One sentence that a person understands; empty until the ranking is done.")
+    warnings: list[Any]
+    error: str | None
+    request: dict[str, Any] = Field(description="The request with its defaults filled in: send it again to repeat.")
+
+
+class SearchList(BaseModel):
+    items: list[SearchItem]
+    next_cursor: str | None
+
+
+class RankingItem(BaseModel):
+    """One candidate with its verdict and its numbers; what is not known yet is null."""
+
+    model_config = ConfigDict(extra="allow")
+
+    rank: int | None = Field(examples=[1])
+    candidate_id: str = Field(examples=[CANDIDATE_ID])
+    group: str = Field(examples=["C4"])
+    title: str | None = Field(None, examples=["quarter turns"])
+    labels: str = Field(examples=["trivial"])
+    translations: bool | None = None
+    order: int | None = Field(description="Number of elements; null for a continuous group.", examples=[4])
+    verdict: Verdict | None = None
+    posterior: float | None = Field(None, description="Probability that this is the full symmetry group.")
+    score: float | None = None
+    accuracy_term: float | None = None
+    consistency_term: float | None = None
+    complexity_term: float | None = None
+    accuracy: Interval | None = Field(None, description="Held-out accuracy, for classification.")
+    r2: Interval | None = Field(None, description="Held-out R2, for regression.")
+    loss_bits: Interval | None = Field(None, description="Held-out loss, bits per sample.")
+    gain_bits: Any = Field(None, description="Held-out information gain, bits per sample.")
+    defect: Defect | None = None
+    equivariance_error: float | None = None
+    parameters: int | None = None
+    flops: float | None = None
+    seconds: float | None = None
+    state: CandidateState
+    attempt: int = Field(examples=[1])
+    error: str | None
+
+
+class Ranking(BaseModel):
+    """Candidates, best first; before the search is done, in plan order without ranks."""
+
+    items: list[RankingItem]
+    state: SearchState
+    confidence: float | None
+    tolerance: float
+
+
+class Support(BaseModel):
+    """Whether the data shows the turned pose at all."""
+
+    model_config = ConfigDict(extra="allow")
+
+    status: str | None = Field(None, description="shown, not_shown or unclear.")
+    p_value: float | None = None
+
+
+class ElementItem(BaseModel):
+    """The evidence on one class of elements."""
+
+    model_config = ConfigDict(extra="allow")
+
+    element: str = Field(examples=["r90"])
+    title: str | None = Field(None, examples=["quarter turn"])
+    angle_degrees: float | None = None
+    matrix: list[Any] | None = None
+    permutation: list[int] | None = None
+    order: int | None = Field(None, examples=[4])
+    in_groups: list[str] = Field(default_factory=list, examples=[["C4", "D4"]])
+    defect: Defect | None = None
+    p_value: float | None = None
+    p_holm: float | None = None
+    log10_bayes_factor: float | None = None
+    witnesses: Any = None
+    support: Support | None = None
+
+
+class ElementList(BaseModel):
+    items: list[ElementItem]
+
+
+class LatticeNode(BaseModel):
+    """A group of the lattice, and its candidate."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = Field(examples=["C4"])
+    title: str | None = None
+    group: str = Field(examples=["C4"])
+    labels: str = Field(examples=["trivial"])
+    translations: bool | None = None
+    order: int | None = Field(examples=[4])
+    posted: bool = Field(description="Asked for, and not only a subgroup of what was.")
+    candidate_id: str | None
+    state: CandidateState | None
+    rank: int | None
+    verdict: Verdict | None
+    posterior: float | None
+
+
+class Lattice(BaseModel):
+    """Groups and covers, as a Hasse diagram needs them."""
+
+    nodes: list[LatticeNode]
+    covers: list[tuple[int, int]] = Field(
+        description="`[lower, upper]` indices of nodes with nothing between them.", examples=[[[0, 1]]]
+    )
+
+
+class CandidateItem(RankingItem):
+    """One candidate, with what training measured."""
+
+    search_id: str = Field(examples=[SEARCH_ID])
+    dataset_id: str = Field(examples=[DATASET_ID])
+    spec: dict[str, Any]
+    progress: float = Field(ge=0, le=1)
+    metrics: dict[str, Any] | None
+    has_model: bool = Field(description="Whether its trained network can be downloaded.")
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class RankingsItem(BaseModel):
+    """A candidate of one search among those of all searches."""
+
+    candidate_id: str = Field(examples=[CANDIDATE_ID])
+    search_id: str = Field(examples=[SEARCH_ID])
+    search_name: str
+    dataset_id: str = Field(examples=[DATASET_ID])
+    dataset_name: str
+    domain: str = Field(examples=["image2d"])
+    task: str = Field(examples=["classification"])
+    n: int = Field(description="Samples of the data set.")
+    finished_at: datetime | None
+    group: str = Field(examples=["C4"])
+    labels: str = Field(examples=["trivial"])
+    order: int | None
+    rank: int
+    verdict: Verdict | None
+    posterior: float
+    confidence: float | None = Field(description="Confidence of the search in its first row.")
+    score: float | None
+
+
+class RankingsList(BaseModel):
+    items: list[RankingsItem]
+    next_cursor: str | None

@@ -1,0 +1,125 @@
+"""What a search found, as the API says it: ranking, elements, lattice, single candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.db import states
+from app.db.repositories import AnyRow, searches, trials
+from app.errors import Problem
+from app.services.searches import timestamp
+
+# Measured by training and shown from there while there is no ranking yet.
+_FROM_METRICS = ("accuracy", "r2", "loss_bits", "gain_bits", "parameters", "flops")
+_PLAN_ELEMENT = ("element", "title", "angle_degrees", "matrix", "permutation", "order", "in_groups")
+
+
+def ranking(session: Session, owner: str, search_id: str) -> dict[str, Any]:
+    """The ranking of a search, best first; without ranks and in plan order until the search is done."""
+    head = searches.head(session, owner, search_id)
+    if head is None:
+        raise Problem.not_found("search", search_id)
+    plan = searches.plan(session, owner, search_id)
+    nodes = plan.plan["nodes"] if plan is not None else []
+    return {
+        "items": [ranking_item(row) | _node_part(nodes, row.position) for row in trials.ranked(session, search_id)],
+        "state": head.state,
+        "confidence": head.confidence,
+        "tolerance": head.request["tolerance"],
+    }
+
+
+def ranking_item(row: AnyRow) -> dict[str, Any]:
+    """One candidate: the columns over the evidence over what training measured."""
+    metrics = {name: row.metrics[name] for name in _FROM_METRICS if name in row.metrics} if row.metrics else {}
+    for name in ("accuracy", "r2", "loss_bits"):
+        if isinstance(metrics.get(name), int | float):
+            metrics[name] = {"mean": metrics[name]}
+    return {
+        **metrics,
+        **(row.evidence or {}),
+        "rank": row.rank,
+        "candidate_id": row.id,
+        "group": row.group,
+        "labels": row.labels,
+        "order": row.order,
+        "verdict": row.verdict,
+        "posterior": row.posterior,
+        "score": row.score,
+        "seconds": row.seconds,
+        "state": row.state,
+        "attempt": row.attempt,
+        "error": row.error,
+    }
+
+
+def elements(session: Session, owner: str, search_id: str) -> dict[str, Any]:
+    """The evidence on each class of elements; only what the plan knows of it until the search is done."""
+    plan = searches.plan(session, owner, search_id)
+    if plan is None:
+        raise Problem.not_found("search", search_id)
+    items = list(searches.elements(session, search_id))
+    if not items:
+        items = [{name: found.get(name) for name in _PLAN_ELEMENT} for found in plan.plan["classes"]]
+    return {"items": items}
+
+
+def lattice(session: Session, owner: str, search_id: str) -> dict[str, Any]:
+    """Nodes and covers of a search's lattice, with what is known of each node."""
+    plan = searches.plan(session, owner, search_id)
+    if plan is None:
+        raise Problem.not_found("search", search_id)
+    known: Mapping[int, AnyRow] = trials.verdicts(session, search_id)
+    nodes = []
+    for position, node in enumerate(plan.plan["nodes"]):
+        row = known.get(position)
+        nodes.append(
+            {
+                **{name: node.get(name) for name in ("name", "title", "group", "labels", "translations", "order")},
+                "posted": node["posted"],
+                "candidate_id": row.id if row else None,
+                "state": row.state if row else None,
+                "rank": row.rank if row else None,
+                "verdict": row.verdict if row else None,
+                "posterior": row.posterior if row else None,
+            }
+        )
+    return {"nodes": nodes, "covers": plan.plan["covers"]}
+
+
+def candidate(session: Session, owner: str, candidate_id: str) -> dict[str, Any]:
+    """One candidate with its metrics."""
+    row = trials.find(session, owner, candidate_id)
+    if row is None:
+        raise Problem.not_found("candidate", candidate_id)
+    plan = searches.plan(session, owner, row.search_id)
+    return {
+        **ranking_item(row),
+        **_node_part(plan.plan["nodes"] if plan is not None else [], row.position),
+        "search_id": row.search_id,
+        "dataset_id": row.dataset_id,
+        "spec": row.spec,
+        "progress": 1.0 if row.state in states.TRIAL_TERMINAL else row.progress,
+        "metrics": row.metrics,
+        "has_model": model_key(row) is not None,
+        "created_at": timestamp(row.created_at),
+        "started_at": timestamp(row.started_at),
+        "finished_at": timestamp(row.finished_at),
+    }
+
+
+def model_key(row: AnyRow) -> str | None:
+    """Where the trained network of a candidate lies in storage, if it has one."""
+    if row.state != states.DONE or not row.prefix:
+        return None
+    return f"{row.prefix.rstrip('/')}/network.safetensors"
+
+
+def _node_part(nodes: list[dict[str, Any]], position: int) -> dict[str, Any]:
+    if position >= len(nodes):
+        return {}
+    node = nodes[position]
+    return {"title": node.get("title"), "translations": node.get("translations")}
