@@ -33,8 +33,8 @@ def assign_roles(names: Sequence[str], options: ReadOptions) -> Roles:
         raise Refusal(f"The table has {len(names)} columns; at most {MAX_COLUMNS} are read.", status=413)
     seen: set[str] = set()
     for index, name in enumerate(names):
-        if not name.strip():
-            raise Refusal(f"Column {index} has no name. Give every column a name in the first line.")
+        if not name.strip() or not name.isprintable():
+            raise Refusal(f"Column {index} has no name that can be printed. Name every column.")
         if name in seen:
             raise Refusal(f"There are two columns named {name!r}. Give every column its own name.")
         seen.add(name)
