@@ -92,16 +92,13 @@ class Rankings:
         """Write the ranking and end the search, all or nothing. False if the lease was lost."""
         with self.writer.begin() as session:
             search_id = lease.search_id
-            ids: dict[int, str] = dict(
-                session.execute(
-                    select(Trial.position, Trial.id)
-                    .where(Trial.search_id == search_id)
-                    .order_by(Trial.id)
-                    .with_for_update(key_share=True)
-                )
-                .tuples()
-                .all()
+            rows = session.execute(
+                select(Trial.position, Trial.id)
+                .where(Trial.search_id == search_id)
+                .order_by(Trial.id)
+                .with_for_update(key_share=True)
             )
+            ids = {row.position: row.id for row in rows}
             if not self._give_up(session, lease, rank_attempts=0):
                 return False
             for row in result["rows"]:
@@ -114,6 +111,7 @@ class Rankings:
             ]
             if elements:
                 session.execute(insert(Element), elements)
+            planned = session.execute(select(Search.plan).where(Search.id == search_id)).scalar_one()["warnings"]
             best = result["best"]
             ended = set_search_state(
                 session,
@@ -123,7 +121,7 @@ class Rankings:
                 best=best,
                 confidence=result["confidence"],
                 summary=result["summary"],
-                warnings=result["warnings"],
+                warnings=[*planned, *(warning for warning in result["warnings"] if warning not in planned)],
                 error=None,
                 finished_at=database_now(session),
             )
