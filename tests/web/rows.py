@@ -67,10 +67,8 @@ def _evidence(node: dict[str, Any], classes: list[dict[str, Any]], verdict: str)
     }
 
 
-def finished_search(session: Session, *, owner: str = "local", name: str = "Planted D2", data: str = "planted D2") -> str:
-    """Insert one search that is done, with its ranking and evidence; returns its id."""
-    source = dataset(owner, data)
-    plan = plan_search(
+def _plan() -> dict[str, Any]:
+    return plan_search(
         "auto",
         domain="image2d",
         x_shape=(1, 14, 14),
@@ -80,8 +78,42 @@ def finished_search(session: Session, *, owner: str = "local", name: str = "Plan
         include_subgroups=True,
         max_candidates=64,
     )
+
+
+def waiting_search(session: Session, *, owner: str = "local") -> str:
+    """Insert one search that no worker has begun; returns its id."""
+    source = dataset(owner, "waiting")
     search = Search(
-        id=new_id("se"),
+        id=new_id("sr"),
+        owner=owner,
+        dataset_id=source.id,
+        name="Waiting",
+        request={"candidates": "auto", "tolerance": TOLERANCE},
+        plan=_plan(),
+    )
+    session.add_all([source, search])
+    session.flush()
+    for position, node in enumerate(search.plan["nodes"]):
+        session.add(
+            Trial(
+                id=new_id("tr"),
+                search_id=search.id,
+                position=position,
+                group=node["group"],
+                labels=node["labels"],
+                order=node["order"],
+                spec=node["spec"],
+            )
+        )
+    return search.id
+
+
+def finished_search(session: Session, *, owner: str = "local", name: str = "Planted D2", data: str = "planted D2") -> str:
+    """Insert one search that is done, with its ranking and evidence; returns its id."""
+    source = dataset(owner, data)
+    plan = _plan()
+    search = Search(
+        id=new_id("sr"),
         owner=owner,
         dataset_id=source.id,
         name=name,
@@ -103,7 +135,7 @@ def finished_search(session: Session, *, owner: str = "local", name: str = "Plan
         verdict = "refuted" if false else "certified"
         trials.append(
             Trial(
-                id=new_id("ca"),
+                id=new_id("tr"),
                 search_id=search.id,
                 position=position,
                 group=node["group"],

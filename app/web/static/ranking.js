@@ -47,8 +47,7 @@ function details(item) {
 }
 
 function progressCell(item) {
-  const value = item.progress ?? 0;
-  return item.state === "running" ? el("span", { class: "numbers" }, bar(value), percent(value)) : "–";
+  return typeof item.progress === "number" ? el("span", { class: "numbers" }, bar(item.progress), percent(item.progress)) : "–";
 }
 
 function rowsOf(item, isBest, titleOf) {
