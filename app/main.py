@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
 from importlib.util import find_spec
 
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 
 from app import errors, openapi
@@ -22,6 +22,7 @@ from app.routes import candidates, events, evidence, groups, pages, searches, se
 from app.settings import Settings, get_settings
 from app.shutdown import watch_signals
 from app.storage import Storage
+from app.supervisor import WorkerSupervisor
 from app.version import VERSION
 
 STREAM_THREADS = 4
@@ -76,6 +77,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.callback(state.engine.dispose)
         stack.callback(state.doorbell.close)
         stack.callback(state.stopping.set)
+        if state.settings.embedded_worker:
+            state.supervisor = WorkerSupervisor(state.settings)
+            state.supervisor.start()
+            stack.push_async_callback(to_thread.run_sync, state.supervisor.stop)
         stack.enter_context(watch_signals(state.stopping))
         yield
 
