@@ -1,4 +1,4 @@
-"""The dashboard: two pages and their files, served as they lie in app/web."""
+"""The dashboard: three pages and their files, served as they lie in app/web."""
 
 from __future__ import annotations
 
@@ -40,6 +40,12 @@ def overview() -> FileResponse:
 def search(search_id: str) -> FileResponse:
     """The page of one search; its script asks the API for it and says so if there is none."""
     return FileResponse(WEB / "search.html", headers=REVALIDATE)
+
+
+@router.get("/docs")
+def documentation() -> FileResponse:
+    """The OpenAPI document as a page; FastAPI's own would load its scripts from elsewhere."""
+    return FileResponse(WEB / "docs.html", headers=REVALIDATE)
 
 
 @router.get("/favicon.ico")

@@ -106,7 +106,7 @@ def test_constraints_pin_exact_versions_and_name_no_place() -> None:
 @pytest.mark.slow
 def test_the_wheel_carries_pages_demo_data_and_migrations(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "--wheel-dir", str(tmp_path), str(ROOT)]
-    subprocess.run(build, check=True, timeout=240)  # noqa: S603
+    subprocess.run(build, check=True, timeout=240)
     [wheel] = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     for folder in ("app/web", "app/demo", "migrations"):

@@ -108,7 +108,9 @@ def waiting_search(session: Session, *, owner: str = "local") -> str:
     return search.id
 
 
-def finished_search(session: Session, *, owner: str = "local", name: str = "Planted D2", data: str = "planted D2") -> str:
+def finished_search(
+    session: Session, *, owner: str = "local", name: str = "Planted D2", data: str = "planted D2"
+) -> str:
     """Insert one search that is done, with its ranking and evidence; returns its id."""
     source = dataset(owner, data)
     plan = _plan()

@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 
 from app.auth import hash_key
 from app.db import states
-from tests.web.conftest import Complaints, OpenPage, Service, running_service
 from tests.web.rows import finished_search, waiting_search
+from tests.web.serving import Complaints, OpenPage, Service, running_service
 
 pytestmark = pytest.mark.browser
 
@@ -64,9 +64,7 @@ def test_a_row_opens_by_keyboard(service: Service, search_id: str, open_page: Op
     expect(page.locator("#ranking tr.details").first).to_contain_text("Held-out loss")
 
 
-def test_the_lattice_has_every_node_and_leads_to_its_row(
-    service: Service, search_id: str, open_page: OpenPage
-) -> None:
+def test_the_lattice_has_every_node_and_leads_to_its_row(service: Service, search_id: str, open_page: OpenPage) -> None:
     page = open_page(f"{service.url}/searches/{search_id}")
     expect(page.locator("svg.lattice a.node")).to_have_count(10)
     expect(page.locator("svg.lattice line.cover")).to_have_count(15)
@@ -188,6 +186,14 @@ def test_a_refused_file_is_explained(
     page.get_by_role("button", name="Upload").click()
     expect(page.locator("#upload-error")).to_contain_text("class")
     expect(page.locator("#search")).to_be_hidden()
+
+
+def test_the_api_is_described_without_anything_from_elsewhere(service: Service, open_page: OpenPage) -> None:
+    page = open_page(f"{service.url}/docs")
+    operation = page.locator("details.operation", has_text="POST/v1/searches").first
+    operation.locator("summary").click()
+    expect(operation).to_contain_text("dataset_id")
+    expect(operation.locator("pre").first).to_be_visible()
 
 
 @pytest.fixture(scope="module")
