@@ -17,7 +17,7 @@ from app.settings import Settings
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
 STEADY_SECONDS = 30.0
-STOP_SECONDS = 8.0
+STOP_SECONDS = 6.0
 
 log = structlog.get_logger("erlangen.supervisor")
 
@@ -92,9 +92,13 @@ class WorkerSupervisor:
 
 def worker_environment(settings: Settings) -> dict[str, str]:
     """The environment of a worker with these settings; API keys are none of its business."""
-    root = str(Path(app.__file__).resolve().parents[1])
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     values = settings.model_dump(exclude={"api_keys"})
     names = {f"ERLANGEN_{name.upper()}": str(value) for name, value in values.items()}
     inherited = {key: value for key, value in os.environ.items() if key != "ERLANGEN_API_KEYS"}
-    return inherited | names | {"PYTHONPATH": path}
+    return inherited | names | {"PYTHONPATH": import_path()}
+
+
+def import_path() -> str:
+    """A PYTHONPATH under which a child finds this very package, whatever folder it is started in."""
+    root = str(Path(app.__file__).resolve().parents[1])
+    return os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))

@@ -18,7 +18,7 @@ from app.settings import Settings
 from workers.runner import Runner
 from workers.tasks import register
 
-STOP_SECONDS = 9.0
+STOP_SECONDS = 5.5
 
 
 class Listener(Worker):  # type: ignore[misc]
