@@ -36,7 +36,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            print(f"Erlangen listens on {self._address}", flush=True)  # noqa: T201
+            print(f"Erlangen listens on {self._address}", flush=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         supervisor = getattr(self._state, "supervisor", None)
