@@ -21,6 +21,7 @@ from app.ingest.readers.columns import ColumnFile, Roles, assign_roles
 BLOCK_BYTES = 8 * 1024 * 1024
 _MISSING = frozenset(pacsv.ConvertOptions().null_values)
 _CONVERSION = re.compile(r"In CSV column #(\d+): Row #(\d+): .*invalid value '(.*)'", re.DOTALL)
+_NOT_TEXT = re.compile(r"In CSV column #(\d+): Row #(\d+): .*invalid UTF8")
 _RAGGED = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
 
 
@@ -148,12 +149,15 @@ def _refusal(error: pa.ArrowInvalid, names: list[str]) -> Refusal:
             f"Column {name!r} is not numeric: row {row} (counting from 0) holds {value!r}. "
             "Remove the column, write it as numbers, or name it in target, groups or split."
         )
+    if match := _NOT_TEXT.search(message):
+        name, row = names[int(match[1])], int(match[2]) - 2
+        return Refusal(f"Column {name!r} holds bytes in row {row} (counting from 0) that are not UTF-8 text.")
     if match := _RAGGED.search(message):
         return Refusal(
             f"The table is ragged: row {int(match[1]) - 2} (counting from 0) has {match[3]} cells where the header has "
             f"{match[2]}."
         )
-    if "Empty CSV" in message:
+    if "Empty CSV" in message or "Could not skip initial" in message:
         return Refusal("The table has a header but no rows.")
     return Refusal(f"The table cannot be read as CSV: {message[:200]}")
 
