@@ -1,0 +1,1 @@
+"""`python -m app.demo`: the service, a small real data set, and the answer."""

@@ -1,0 +1,67 @@
+"""Start the service, search the shipped tic-tac-toe boards, print the ranking, and leave the service running."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from app.client import ServiceError, Unreachable
+from app.demo.background import BackgroundService, DidNotStart
+from app.reports import follow, print_ranking
+
+BOARDS = Path(__file__).parent / "tic_tac_toe.npz"
+# The ten subgroups of the square's symmetries. A board has a centre, so nothing is translated.
+REQUEST = {
+    "name": "Tic-tac-toe: has x won?",
+    "candidates": [{"group": "D4", "translations": False}],
+    "include_subgroups": True,
+}
+DataDir = Annotated[Path, typer.Option(help="Folder of the demo's database, arrays and log.")]
+
+console = Console()
+
+
+def demo(
+    data_dir: DataDir = Path("var/demo"),
+    stop: Annotated[bool, typer.Option("--stop", help="Only stop the service that an earlier demo left.")] = False,
+) -> None:
+    """Find the symmetry of all 958 final tic-tac-toe boards through the HTTP API."""
+    service = BackgroundService(data_dir)
+    stopped = service.stop()
+    if stop:
+        console.print("The demo's service was stopped." if stopped else "No demo is running.")
+        return
+    try:
+        state = _search(service)
+    except (DidNotStart, ServiceError, Unreachable) as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from None
+    if state != "done":
+        console.print(f"The service's log is {service.log}")
+        raise typer.Exit(1)
+
+
+def _search(service: BackgroundService) -> str:
+    with console.status("Starting the service and its worker"):
+        client = service.start()
+    console.print(f"The service answers at {client.url} (process {service.pid})")
+    dataset = client.upload(BOARDS, name="Tic-tac-toe, final boards", domain="image2d", task="classification")
+    console.print(
+        f"Sent {dataset['name']}: {dataset['n']} samples of shape {dataset['x_shape']}, classes {dataset['classes']}"
+    )
+    started = client.search(REQUEST | {"dataset_id": dataset["id"]})
+    search = follow(client, started["id"], console)
+    console.print()
+    print_ranking(client, search, console)
+    console.print()
+    console.print("The service goes on running. The results page, with the evidence:")
+    console.print(f"    {client.url}/searches/{search['id']}", style="bold", highlight=False, soft_wrap=True)
+    console.print(f"Process {service.pid}; `make stop` or `kill {service.pid}` ends it.", highlight=False)
+    return str(search["state"])
+
+
+if __name__ == "__main__":
+    typer.run(demo)
