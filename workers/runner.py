@@ -28,6 +28,7 @@ from workers.rank import Rankings, RankLease, dataset_job, ranking_job
 from workers.trainer_handle import TrainerDied, TrainerHandle
 
 POLL_SECONDS = 0.1
+HARD_LIMIT_EXTRA_SECONDS = 60.0  # training stops itself at its budget; this is for training that does not
 RANK_SECONDS = 1800.0
 DATABASE_AWAY = (OperationalError, InterfaceError)
 
@@ -125,7 +126,7 @@ class Runner:
             ) as keeper:
                 try:
                     job = self._insist(lambda: self._trial_job(lease))
-                    limit = 3.0 * float(job["request"]["budget"]["max_seconds"]) + 60.0
+                    limit = 3.0 * float(job["request"]["budget"]["max_seconds"]) + HARD_LIMIT_EXTRA_SECONDS
                     request = {"call": "train", "job": job, "out_dir": str(out_dir)}
                     outcome = self._call(request, keeper, limit)
                     if outcome.kind == "result":
