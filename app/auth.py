@@ -18,7 +18,8 @@ from app.errors import Problem
 READ, WRITE = "read", "write"
 SCOPES = frozenset({READ, WRITE})
 LOCAL_OWNER = "local"
-_ENTRY = re.compile(r"(?:(?P<owner>[A-Za-z0-9_.-]+)(?::(?P<scopes>[a-z|]+))?=)?(?P<key>\S+)")
+# A bare key with = in it would read as an owner: such a key needs one in front.
+_ENTRY = re.compile(r"(?:(?P<owner>[A-Za-z0-9_.-]+)(?::(?P<scopes>[a-z|]+))?=(?P<owned>[^\s=]\S*)|(?P<bare>[^\s=]+))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def _read_entry(position: int, entry: str) -> tuple[str, Principal]:
     scopes = frozenset((match["scopes"] or "read|write").split("|"))
     if not scopes <= SCOPES:
         raise ValueError(f"ERLANGEN_API_KEYS: entry {position} names a scope that is neither read nor write")
-    key = match["key"]
+    key = match["owned"] or match["bare"]
     digest = key.lower() if key.startswith("sha256$") else hash_key(key)
     if not re.fullmatch(r"sha256\$[0-9a-f]{64}", digest):
         raise ValueError(f"ERLANGEN_API_KEYS: entry {position} has a hash that is not 64 hexadecimal digits")

@@ -67,11 +67,11 @@ class Problem(Exception):
         return Response(json.dumps(self.body()), self.status, self.headers, media_type=PROBLEM_JSON)
 
 
-def json_pointer(loc: Sequence[int | str], body: Any) -> str:
+def json_pointer(loc: Sequence[int | str], body: Any, *, missing: bool = False) -> str:
     """The JSON pointer of a pydantic error location.
 
-    Parts that name a union member and not a place in the body are left out. The query parameter `limit` is
-    `/query/limit`.
+    Parts that name a union member and not a place in the body are left out; with `missing` the last part is the place
+    that should be there. The query parameter `limit` is `/query/limit`.
     """
     if not loc:
         return ""
@@ -85,7 +85,7 @@ def json_pointer(loc: Sequence[int | str], body: Any) -> str:
             node = node[part]
         elif isinstance(node, list) and isinstance(part, int) and part < len(node):
             node = node[part]
-        elif index < len(rest) - 1 or not isinstance(node, Mapping):
+        elif not (missing and index == len(rest) - 1):
             continue
         kept.append(part)
     return "".join(f"/{_escape(part)}" for part in kept)
@@ -100,7 +100,13 @@ def _from_validation(error: RequestValidationError) -> Problem:
     if any(item["type"] == "json_invalid" for item in found):
         return Problem(400, "The body is not JSON", "The request body could not be read as JSON.", slug="not-json")
     # A field that fails several members of a union is reported by each of them: say the same thing once.
-    said = ((json_pointer(item["loc"], error.body), item["msg"].removeprefix("Value error, ")) for item in found)
+    said = [
+        (
+            json_pointer(item["loc"], error.body, missing=item["type"] == "missing"),
+            item["msg"].removeprefix("Value error, "),
+        )
+        for item in found
+    ]
     errors = list(dict.fromkeys(said))
     return Problem(
         422,
@@ -111,9 +117,12 @@ def _from_validation(error: RequestValidationError) -> Problem:
     )
 
 
-def _from_http(error: HTTPException) -> Problem:
+def _from_http(error: HTTPException, request: Request) -> Problem:
     title = HTTPStatus(error.status_code).phrase
-    detail = "" if error.detail == title else str(error.detail)
+    detail = str(error.detail)
+    if detail == title:
+        said = {404: f"There is nothing at {request.url.path}.", 405: f"Not {request.method} {request.url.path}."}
+        detail = said.get(error.status_code, "")
     return Problem(error.status_code, title, detail, headers=error.headers)
 
 
@@ -129,5 +138,5 @@ def install(app: FastAPI) -> None:
         return _from_validation(error).response()
 
     @app.exception_handler(HTTPException)
-    async def _http(_request: Request, error: HTTPException) -> Response:
-        return _from_http(error).response()
+    async def _http(request: Request, error: HTTPException) -> Response:
+        return _from_http(error, request).response()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from importlib import import_module
-from importlib.util import find_spec
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
@@ -18,11 +16,12 @@ from app.doorbell import Doorbell
 from app.logs import configure_logging
 from app.metrics import Metrics
 from app.middleware import LOOPBACK_HOSTS, Guard, Observe, host_name
-from app.routes import candidates, events, evidence, groups, pages, searches, service
+from app.routes import candidates, datasets, events, evidence, groups, pages, searches, service
 from app.settings import Settings, get_settings
 from app.shutdown import watch_signals
 from app.storage import Storage
 from app.supervisor import WorkerSupervisor
+from app.uploads import sweep_incoming
 from app.version import VERSION
 
 STREAM_THREADS = 4
@@ -60,9 +59,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     openapi.install(app)
     app.add_middleware(Guard, hosts=_hosts(settings, app.state.keys))
     app.add_middleware(Observe, metrics=app.state.metrics)
-    if find_spec("app.routes.datasets"):
-        app.include_router(import_module("app.routes.datasets").router, prefix="/v1")
-    for module in (groups, searches, events, evidence, candidates):
+    for module in (datasets, groups, searches, events, evidence, candidates):
         app.include_router(module.router, prefix="/v1")
     app.include_router(service.router)
     app.include_router(pages.router)
@@ -73,6 +70,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state = app.state
     state.stopping.clear()
+    sweep_incoming(state.settings)
     async with AsyncExitStack() as stack:
         stack.callback(state.engine.dispose)
         stack.callback(state.doorbell.close)

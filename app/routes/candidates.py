@@ -14,7 +14,7 @@ from app.schemas.common import CandidateId, problems
 from app.schemas.searches import CandidateItem
 from app.services import evidence
 
-router = APIRouter(tags=["candidates"])
+router = APIRouter(prefix="/v1", tags=["candidates"])
 SAFETENSORS = "application/octet-stream"
 
 

@@ -19,7 +19,7 @@ from app.services.datasets import Accepted
 from app.settings import Settings
 from app.uploads import incoming_folder, receive_upload
 
-router = APIRouter(tags=["datasets"])
+router = APIRouter(prefix="/v1", tags=["datasets"])
 
 
 @router.post(

@@ -11,6 +11,7 @@ from typing import Annotated
 import anyio
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, format_sse_event
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -26,14 +27,14 @@ STOP_CHECK_SECONDS = 0.1
 HEARTBEAT_SECONDS = 15.0
 MAX_EVENT_ID = 2**63 - 1
 
-router = APIRouter(tags=["searches"])
+router = APIRouter(prefix="/v1", tags=["searches"])
 EventId = Annotated[int | None, Query(ge=0, le=MAX_EVENT_ID, description="Send only what came after this event.")]
 EventIdHeader = Annotated[int | None, Header(ge=0, le=MAX_EVENT_ID, description="As browsers send it on reconnecting.")]
 
 
 @router.get(
     "/searches/{search_id}/events",
-    response_class=EventSourceResponse,
+    response_class=StreamingResponse,
     responses={
         200: {
             "description": "Events `search`, `trial`, `progress` and `ranked`; the stream ends with the search.",

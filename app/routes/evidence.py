@@ -15,7 +15,7 @@ from app.schemas.searches import ElementList, Lattice, Ranking, RankingsList, Ve
 from app.services import evidence
 from app.services.searches import timestamp
 
-router = APIRouter(tags=["evidence"])
+router = APIRouter(prefix="/v1", tags=["evidence"])
 
 
 @router.get(

@@ -13,7 +13,7 @@ from app.schemas.common import problems
 from app.schemas.groups import GroupList
 from models.groups.catalogue import catalogue
 
-router = APIRouter(tags=["groups"])
+router = APIRouter(prefix="/v1", tags=["groups"])
 
 
 class Domain(StrEnum):

@@ -18,7 +18,7 @@ from app.schemas.searches import SearchItem, SearchList, SearchRequest, SearchSt
 from app.services import idempotency, searches
 from app.services.idempotency import Answer
 
-router = APIRouter(tags=["searches"])
+router = APIRouter(prefix="/v1", tags=["searches"])
 
 IdempotencyKey = Annotated[
     str | None,
