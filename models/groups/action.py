@@ -1,7 +1,7 @@
 """A finite group together with how it moves a sample x and its label y.
 
 The x action is on some coordinates of a vector (by permutations or matrices) or, for images, on the plane
-(2 x 2 matrices). The y action is trivial or by (p, p) matrices on the label vector (class scores or regression targets).
+(2 x 2 matrices). The y action is trivial or by (p, p) matrices on the label vector: class scores or targets.
 """
 
 from __future__ import annotations

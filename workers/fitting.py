@@ -1,0 +1,166 @@
+"""Fitting several networks of one architecture at once: the folds and seeds of a candidate.
+
+The data lie on the device once; every step draws one batch for each network. On a GPU the networks run as one
+(`vmap` over stacked weights); on a CPU, where grouped convolutions are slower than separate ones, in turn.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from workers.folds import Split
+
+Report = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """Optimiser settings; `patience` in epochs, `deadline` on time.monotonic()."""
+
+    epochs: int
+    classification: bool
+    seed: int
+    deadline: float
+    learning_rate: float = 0.01
+    weight_decay: float = 0.01
+    patience: int = 10
+    min_steps: int = 20
+
+
+@dataclass
+class Fitted:
+    """Networks at their best epoch, with the factor that calibrates each one's outputs on its validation samples."""
+
+    networks: list[nn.Module]
+    temperatures: list[float]
+    epochs: int
+    out_of_time: bool
+
+
+def sample_losses(outputs: Tensor, y: Tensor, classification: bool) -> Tensor:
+    """Loss of each sample: nats for classes (outputs are scores), mean squared error over targets; (..., n)."""
+    if classification:
+        return F.cross_entropy(outputs.flatten(0, -2), y.flatten(), reduction="none").view(y.shape)
+    return ((outputs - y) ** 2).mean(-1)
+
+
+class _Together:
+    """Runs K networks of one architecture on K batches: (K, batch, ...) -> (K, batch, p)."""
+
+    def __init__(self, networks: Sequence[nn.Module], device: torch.device) -> None:
+        self.networks = networks
+        self.stacked = device.type != "cpu" and len(networks) > 1
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if not self.stacked:
+            return torch.stack([net(batch) for net, batch in zip(self.networks, x, strict=True)])
+        base = self.networks[0]
+        weights = {
+            k: torch.stack([dict(n.named_parameters())[k] for n in self.networks]) for k, _ in base.named_parameters()
+        }
+        states = {
+            k: torch.stack([n.state_dict()[k] for n in self.networks])
+            for k, _ in base.named_buffers()
+            if k in base.state_dict()
+        }
+
+        def one(w: dict[str, Tensor], s: dict[str, Tensor], batch: Tensor) -> Tensor:
+            out: Tensor = functional_call(base, (w, s), (batch,))
+            return out
+
+        out: Tensor = vmap(one)(weights, states, x)
+        if base.training:
+            with torch.no_grad():
+                for i, network in enumerate(self.networks):
+                    for k, buffer in network.named_buffers():
+                        if k in states:
+                            buffer.copy_(states[k][i])
+        return out
+
+
+def batch_size(samples: int) -> int:
+    """A power of two between 16 and 256, about a sixteenth of the samples."""
+    return int(2 ** min(8, max(4, round(math.log2(max(samples, 16) / 16)))))
+
+
+def fit(
+    networks: list[nn.Module], x: Tensor, y: Tensor, splits: Sequence[Split], options: FitOptions, report: Report
+) -> Fitted:
+    """Train networks[k] on splits[k] (AdamW, one cycle) and keep each at its epoch of least validation loss.
+
+    x: (n, ...) float, y: (n,) classes or (n, p) targets, both on the device of the networks. An epoch is one pass over
+    the shortest training set, or `min_steps` steps where that is more.
+    """
+    device = x.device
+    generator = torch.Generator().manual_seed(options.seed)
+    train = [torch.from_numpy(s.train) for s in splits]
+    held = [torch.from_numpy(s.validation).to(device) for s in splits]
+    shortest = min(len(t) for t in train)
+    size = min(batch_size(shortest), shortest)
+    steps = max(shortest // size, options.min_steps)
+    together = _Together(networks, device)
+    parameters = [p for net in networks for p in net.parameters()]
+    optimiser = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=options.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, options.learning_rate, total_steps=steps * options.epochs + 1, pct_start=0.2
+    )
+    best = [math.inf] * len(networks)
+    best_epoch = [0] * len(networks)
+    kept = [copy.deepcopy(net.state_dict()) for net in networks]
+    epoch, out_of_time = 0, False
+    for epoch in range(1, options.epochs + 1):
+        for net in networks:
+            net.train()
+        order = [_order(t, size * steps, generator) for t in train]
+        for step in range(steps):
+            rows = torch.stack([o[step * size : (step + 1) * size] for o in order]).to(device)
+            loss = sample_losses(together(x[rows]), y[rows], options.classification).mean(-1).sum()
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+        for k, net in enumerate(networks):
+            outputs = predict(net, x[held[k]])
+            value = float(sample_losses(outputs, y[held[k]], options.classification).mean())
+            if value < best[k]:
+                best[k], best_epoch[k] = value, epoch
+                kept[k] = copy.deepcopy(net.state_dict())
+        report(epoch / options.epochs, f"epoch {epoch}")
+        out_of_time = time.monotonic() > options.deadline and epoch < options.epochs
+        if out_of_time or epoch - max(best_epoch) >= options.patience:
+            break
+    temperatures = []
+    for k, net in enumerate(networks):
+        net.load_state_dict(kept[k])
+        temperatures.append(_temperature(predict(net, x[held[k]]), y[held[k]], options.classification))
+    return Fitted(networks, temperatures, epoch, out_of_time)
+
+
+def _order(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """`count` row numbers: passes over `rows`, each freshly shuffled."""
+    passes = -(-count // len(rows))
+    shuffled = [rows[torch.randperm(len(rows), generator=generator)] for _ in range(passes)]
+    return torch.cat(shuffled)[:count]
+
+
+@torch.no_grad()
+def predict(network: nn.Module, x: Tensor, chunk: int = 1024) -> Tensor:
+    """Outputs of a network in evaluation mode, (n, p)."""
+    network.eval()
+    return torch.cat([network(part) for part in x.split(chunk)])
+
+
+def _temperature(outputs: Tensor, y: Tensor, classification: bool) -> float:
+    """The factor in [0, 2] on the outputs that minimises the validation loss: 0 says the network learned nothing."""
+    factors = torch.linspace(0.0, 2.0, 81, device=outputs.device)
+    losses = torch.stack([sample_losses(outputs * f, y, classification).mean() for f in factors])
+    return float(factors[int(losses.argmin())])

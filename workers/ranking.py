@@ -1,0 +1,258 @@
+"""From the trials of a search to its answer: verdicts, posterior, scores, ranks, and a sentence."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from workers.evidence.orbits import LEVEL, UNKNOWN, Defect, Witness, defect, holm
+from workers.evidence.posterior import confidence, log2_bayes_factor, posterior
+from workers.evidence.verdicts import ClassEvidence, Verdict, verdict
+from workers.scoring import Terms, accuracy_term, complexity_term, consistency_term
+
+_FILES = ("base", "constant", "excess", "cluster")
+
+
+def rank_search(job: dict[str, Any]) -> dict[str, Any]:
+    """The ranking of a search.
+
+    `job`: {plan, request, trials: [{position, state, metrics, error, arrays: {file name: path}}]}. Returns {best,
+    confidence, summary, warnings, rows, elements} ready to be stored; trials that did not finish have no rank.
+    """
+    plan, request = job["plan"], job["request"]
+    tolerance = float(request.get("tolerance") or 0.05)
+    done = {t["position"]: t for t in job["trials"] if t["state"] == "done"}
+    witnesses = [w for position in sorted(done) for w in _witnesses(done[position])]
+    evidence = _class_evidence(plan, done, witnesses, tolerance)
+    learned = any(share > 0 and distance > 3.0 for share, distance in (w.gain() for w in witnesses))
+    verdicts = {
+        p: verdict([evidence[c] for c in plan["nodes"][p]["classes"]], tolerance, len(evidence), learned) for p in done
+    }
+    terms = {p: _terms(plan, p, done, evidence) for p in done}
+    positions = sorted(done)
+    probabilities = dict(zip(positions, posterior([terms[p].score() for p in positions]), strict=True)) if done else {}
+    weights = request.get("weights") or {}
+    order = sorted(positions, key=lambda p: (-round(terms[p].score(weights), 9), -int(plan["nodes"][p]["order"]), p))
+    sure = confidence(list(probabilities.values())) if done else None
+    rows = [
+        _row(plan, done[p], verdicts[p], terms[p], weights, probabilities[p], rank, evidence)
+        for rank, p in enumerate(order, start=1)
+    ]
+    warnings = _warnings(plan, done, job["trials"], witnesses)
+    best = _best(plan, order[0], verdicts, probabilities, sure) if order else None
+    return {
+        "best": best,
+        "confidence": sure,
+        "summary": _summary(plan, order, verdicts, probabilities, evidence, learned),
+        "warnings": warnings,
+        "rows": rows,
+        "elements": [_element(c, e) for c, e in zip(plan["classes"], evidence, strict=True)],
+    }
+
+
+def _witnesses(trial: dict[str, Any]) -> list[Witness]:
+    base, constant, excess, cluster = (np.load(trial["arrays"][f"{name}.npy"], allow_pickle=False) for name in _FILES)
+    names = trial["metrics"]["witnesses"]
+    own = names[0]
+    return [
+        Witness(name if k == 0 else f"{own}, {name}", base[k].astype(float), constant[k].astype(float),
+                excess[k].astype(float), cluster)
+        for k, name in enumerate(names)
+    ]  # fmt: skip
+
+
+def _class_evidence(
+    plan: dict[str, Any], done: dict[int, dict[str, Any]], witnesses: list[Witness], tolerance: float
+) -> list[ClassEvidence]:
+    count = len(plan["classes"])
+    supports = next((t["metrics"]["support"] for _, t in sorted(done.items()) if "support" in t["metrics"]), None)
+    statuses = [s["status"] for s in supports] if supports else ["unclear"] * count
+    found = [defect(witnesses, c) if witnesses else UNKNOWN for c in range(count)]
+    p_values = [
+        f.p_value(tolerance) if f.known and s != "not_shown" else 1.0 for f, s in zip(found, statuses, strict=True)
+    ]
+    adjusted = holm(p_values)
+    return [
+        ClassEvidence(
+            element=c["element"],
+            title=c["title"],
+            defect=found[i],
+            support=statuses[i],
+            p_value=p_values[i],
+            p_holm=adjusted[i],
+            log2_bayes_factor=0.0 if statuses[i] == "not_shown" else log2_bayes_factor(found[i], tolerance),
+            support_p_value=supports[i]["p_value"] if supports else None,
+        )
+        for i, c in enumerate(plan["classes"])
+    ]
+
+
+def _terms(
+    plan: dict[str, Any], position: int, done: dict[int, dict[str, Any]], evidence: list[ClassEvidence]
+) -> Terms:
+    node = plan["nodes"][position]
+    kernel = None
+    base = min(done)
+    if all("log2_evidence" in t["metrics"] for t in done.values()) and not plan["nodes"][base]["spec"]["x"]:
+        kernel = done[position]["metrics"]["log2_evidence"] - done[base]["metrics"]["log2_evidence"]
+    mixed = len({n["translations"] for n in plan["nodes"]}) > 1
+    return Terms(
+        accuracy_term(done[position]["metrics"].get("gain_bits")),
+        consistency_term([evidence[c].log2_bayes_factor for c in node["classes"]], kernel),
+        complexity_term(int(node["order"]), mixed and bool(node["translations"])),
+    )
+
+
+def _row(
+    plan: dict[str, Any],
+    trial: dict[str, Any],
+    found: Verdict,
+    terms: Terms,
+    weights: dict[str, float],
+    probability: float,
+    rank: int,
+    evidence: list[ClassEvidence],
+) -> dict[str, Any]:
+    node, metrics = plan["nodes"][trial["position"]], trial["metrics"]
+    members = [evidence[c] for c in node["classes"] if evidence[c].defect.known]
+    worst = max(members, key=lambda m: m.defect.value, default=None)
+    nothing_to_fail = {"value": 0.0, "low": 0.0, "high": 0.0}
+    own = _interval(worst.defect) if worst else _interval(UNKNOWN) if node["classes"] else nothing_to_fail
+    copied = (
+        "accuracy",
+        "r2",
+        "loss_bits",
+        "gain_bits",
+        "equivariance_error",
+        "parameters",
+        "flops",
+        "fields",
+        "epochs",
+    )
+    return {
+        "position": trial["position"],
+        "rank": rank,
+        "verdict": found.name,
+        "posterior": probability,
+        "score": terms.score(weights),
+        "evidence": {
+            "name": node["name"],
+            "title": node["title"],
+            "translations": node["translations"],
+            "reason": found.reason,
+            "more_data_factor": found.factor,
+            "accuracy_term": terms.accuracy,
+            "consistency_term": terms.consistency,
+            "complexity_term": terms.complexity,
+            "consistency": None if own["value"] is None else 1.0 - own["value"],
+            "defect": {**own, "element": worst.element if worst else None},
+            **{key: metrics[key] for key in copied if key in metrics},
+        },
+    }
+
+
+def _interval(found: Defect) -> dict[str, float | None]:
+    if not found.known:
+        return {"value": None, "low": None, "high": None}
+    low, high = found.interval()
+    return {"value": found.value, "low": low, "high": high}
+
+
+def _element(planned: dict[str, Any], found: ClassEvidence) -> dict[str, Any]:
+    return {
+        **{
+            key: planned[key]
+            for key in ("element", "title", "angle_degrees", "matrix", "permutation", "order", "in_groups")
+        },
+        "defect": _interval(found.defect),
+        "p_value": found.p_value if found.defect.known else None,
+        "p_holm": found.p_holm if found.defect.known else None,
+        "log10_bayes_factor": found.log2_bayes_factor * math.log10(2.0),
+        "learned_share": found.defect.learned,
+        "refuted": found.refuted,
+        "witnesses": list(found.defect.witnesses),
+        "support": {"status": found.support, "p_value": found.support_p_value},
+    }
+
+
+def _best(
+    plan: dict[str, Any],
+    position: int,
+    verdicts: dict[int, Verdict],
+    probabilities: dict[int, float],
+    sure: float | None,
+) -> dict[str, Any]:
+    node = plan["nodes"][position]
+    return {
+        "group": node["group"],
+        "labels": node["labels"],
+        "translations": node["translations"],
+        "posterior": probabilities[position],
+        "confidence": sure,
+        "verdict": verdicts[position].name,
+        "position": position,
+    }
+
+
+def _summary(
+    plan: dict[str, Any],
+    order: list[int],
+    verdicts: dict[int, Verdict],
+    probabilities: dict[int, float],
+    evidence: list[ClassEvidence],
+    learned: bool,
+) -> str:
+    """The answer in words."""
+    if not order:
+        return "No candidate's network could be trained, so nothing can be said."
+    if not learned:
+        return (
+            "No symmetry can be named: no network predicts these labels better than a constant. "
+            "More samples, or labels that depend on x, are needed."
+        )
+    node, found = plan["nodes"][order[0]], verdicts[order[0]]
+    sure = f"posterior {probabilities[order[0]]:.2f}, {found.name}"
+    if int(node["order"]) == 1:
+        text = f"None of the candidate symmetries is supported; {node['title']} fits best ({sure})"
+        refuted = [e for e in evidence if e.refuted]
+        if refuted:
+            worst = max(refuted, key=lambda e: e.defect.value)
+            text += f". Most clearly against: {worst.title}"
+        return text + "."
+    text = (
+        f"The symmetry of this data is best described by {node['name']}: {node['title']} ({sure}). {_sentence(found)}"
+    )
+    rivals = [p for p in order[1:] if probabilities[p] > 0.2 * probabilities[order[0]]]
+    if rivals:
+        text += " Not told apart from it: " + ", ".join(str(plan["nodes"][p]["name"]) for p in rivals[:3]) + "."
+    return text
+
+
+def _sentence(found: Verdict) -> str:
+    return found.reason[:1].upper() + found.reason[1:] + "."
+
+
+def _warnings(
+    plan: dict[str, Any], done: dict[int, dict[str, Any]], trials: list[dict[str, Any]], witnesses: list[Witness]
+) -> list[str]:
+    warnings = list(plan["warnings"])
+    lost = [str(plan["nodes"][t["position"]]["name"]) for t in trials if t["state"] != "done"]
+    if lost:
+        warnings.append(f"not ranked, because their networks were not trained: {', '.join(lost)}")
+    for position, trial in sorted(done.items()):
+        warnings += [f"{plan['nodes'][position]['name']}: {w}" for w in trial["metrics"].get("warnings", [])]
+    placed = [w for w in witnesses if w.name.endswith("positions")]
+    others = [w for w in witnesses if not w.name.endswith("positions")]
+    if placed and others:
+        advantage, known = placed[0].gain()
+        if known > 3.0 and advantage > 1.25 * max(w.gain()[0] for w in others) + 0.02:
+            warnings.append(
+                "a network that knows where things are predicts clearly better than those that do not: translations "
+                'may be no symmetry here; compare groups about the centre, {"group": ..., "translations": false}'
+            )
+    tested = sum(len(n["classes"]) > 0 for n in plan["nodes"])
+    if tested and not any(w.gain()[1] > 3.0 for w in witnesses):
+        warnings.append(f"no witness beats the best constant predictor at level {LEVEL}")
+    return warnings

@@ -1,0 +1,100 @@
+"""The samples of one search as a trial needs them: arrays, folds, and the rows that testify."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.actions.samples import transform_samples
+from workers.folds import IntArray, Split, clusters, cross_fit
+
+MAX_WITNESS_ROWS = 6000
+_MAX_ORBIT_ROWS = 20_000
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """x (n, ...) float32, y (n,) class indices or (n, p) standardised targets; the same for every trial of a search.
+
+    `tests[k]` are the held-out rows of fold k that the elements are tested on.
+    """
+
+    x: Array
+    y: Array
+    classification: bool
+    outputs: int
+    cluster: IntArray
+    splits: list[Split]
+    tests: list[IntArray]
+    target_shift: Array
+    target_scale: Array
+
+
+def class_actions(plan: dict[str, Any]) -> list[list[dict[str, Any]]]:
+    """For each element class the actions to test: one element, and its inverse where that differs."""
+    return [[c["action"]] + ([c["inverse"]] if c["inverse"] else []) for c in plan["classes"]]
+
+
+def load_samples(job: dict[str, Any]) -> Samples:
+    """Read the canonical arrays and lay out the folds. Raises ValueError when the data cannot be split as asked."""
+    dataset, request, plan = job["dataset"], job["request"], job["plan"]
+    raw = np.load(dataset["x"], mmap_mode="r", allow_pickle=False)
+    y = np.load(dataset["y"], allow_pickle=False)
+    x = np.asarray(raw, dtype=np.float32)
+    classification = dataset["task"] == "classification"
+    outputs = int(dataset["classes"] if classification else dataset["target_dim"])
+    shift, scale = np.zeros(outputs), np.ones(outputs)
+    if not classification:
+        y = np.asarray(y, dtype=np.float64).reshape(len(x), -1)
+        if any(a["labels"] is not None for actions in class_actions(plan) for a in actions):
+            # Targets that the group moves keep their origin and one common unit.
+            scale = np.full(outputs, max(float(np.sqrt((y**2).mean())), 1e-12))
+        else:
+            shift, scale = y.mean(0), np.maximum(y.std(0), 1e-12)
+        y = ((y - shift) / scale).astype(np.float32)
+    else:
+        y = np.asarray(y, dtype=np.int64)
+    groups = _optional(dataset.get("groups"))
+    split = _optional(dataset.get("split"))
+    tested = _moved(x, plan, dataset["domain"]) if len(x) <= _MAX_ORBIT_ROWS else iter(())
+    cluster = clusters(x, groups, tested)
+    seed = int(request.get("seed") or 0)
+    splits = cross_fit(cluster, y if classification else None, int(request["folds"]), seed, split)
+    rng = np.random.default_rng([seed, 2])
+    share = min(1.0, MAX_WITNESS_ROWS / sum(len(s.test) for s in splits))
+    tests = [np.sort(rng.permutation(s.test)[: max(1, int(share * len(s.test)))]) for s in splits]
+    return Samples(x, y, classification, outputs, cluster, splits, tests, shift, scale)
+
+
+def _optional(path: str | None) -> Array | None:
+    return None if path is None else np.load(path, allow_pickle=False)
+
+
+def _moved(x: Array, plan: dict[str, Any], domain: str) -> Iterator[Array]:
+    batch = torch.from_numpy(x)
+    for actions in class_actions(plan):
+        for action in actions:
+            yield transform_samples(batch, action, domain).numpy()
+
+
+def constant_losses(samples: Samples) -> Array:
+    """Loss of the best constant predictor of each fold on its witness rows, in the order of the rows.
+
+    Bits for classes, squared error (in units of the variance, mean over targets) for regression.
+    """
+    losses = []
+    for split, test in zip(samples.splits, samples.tests, strict=True):
+        fitted = np.concatenate([split.train, split.validation])
+        if samples.classification:
+            counts = np.bincount(samples.y[fitted], minlength=samples.outputs) + 0.5
+            losses.append(-np.log2(counts / counts.sum())[samples.y[test]])
+        else:
+            losses.append(((samples.y[test] - samples.y[fitted].mean(0)) ** 2).mean(1))
+    return np.concatenate(losses)

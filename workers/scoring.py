@@ -1,0 +1,48 @@
+"""The three criteria of a candidate and its score, in bits.
+
+With the default weights (1, 1, 1) the posterior over the lattice is proportional to 2^score, so the two always agree on
+the order. Other weights change the order of the ranking, never the posterior or a verdict.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Terms:
+    """`accuracy`: held-out bits per sample that the candidate's own network gains over the best constant.
+    `consistency`: evidence, in bits, that every element of the group is a symmetry. `complexity`: bits of penalty."""
+
+    accuracy: float
+    consistency: float
+    complexity: float
+
+    def score(self, weights: dict[str, float] | None = None) -> float:
+        """w_a accuracy + w_c consistency - w_k complexity."""
+        w = {"accuracy": 1.0, "consistency": 1.0, "complexity": 1.0, **(weights or {})}
+        return w["accuracy"] * self.accuracy + w["consistency"] * self.consistency - w["complexity"] * self.complexity
+
+
+def accuracy_term(gain_bits: float | None) -> float:
+    """The gain, between 0 and 4 bits: a network that does worse than a constant says nothing against its group."""
+    return min(max(gain_bits or 0.0, 0.0), 4.0)
+
+
+def consistency_term(element_bits: list[float], kernel_bits: float | None) -> float:
+    """The sum over the group's element classes of their log2 Bayes factors.
+
+    Where exact kernel evidence exists (`kernel_bits`, against the trivial group) the mean of the two is taken: they
+    weigh the same data, and their sum would count it twice.
+    """
+    orbit = sum(element_bits)
+    return orbit if kernel_bits is None else 0.5 * (orbit + kernel_bits)
+
+
+def complexity_term(order: int, translations: bool) -> float:
+    """Bits to name an element of the group, log2 |G|, and one for translations where groups without them compete.
+
+    Where nothing speaks for a larger group, this is what keeps it from winning.
+    """
+    return math.log2(order) + (1.0 if translations else 0.0)

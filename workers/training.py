@@ -1,0 +1,205 @@
+"""One trial: train a candidate's network over folds and seeds, then let it testify about elements outside its group."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from models.actions.samples import transform_outputs, transform_samples
+from models.networks import NetworkConfig, build_network, matched_config, network_cost, standardise
+from workers.evidence.support import support
+from workers.fitting import FitOptions, Fitted, fit, predict
+from workers.intervals import mean_interval
+from workers.samples import Samples, class_actions, constant_losses, load_samples
+from workers.witnesses import Testimony, bits, kernel_testimony, network_predictor, squared, testimony
+
+WIDTHS = {"image2d": 16, "vector": 24}  # fields of the trivial group's network; the others match its parameters
+Report = Callable[[float, str], None]
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` takes a GPU where there is one. Raises ValueError for `cuda` without one."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device cuda was asked for, but this worker has no GPU")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, Any]:
+    """Train, test, and write what the witnesses said and the network to `out_dir`; returns the trial's metrics.
+
+    Files: `rows.npy`, `cluster.npy` (rows,), `base.npy`, `constant.npy` (witnesses, rows), `excess.npy` (witnesses,
+    classes, rows; NaN where blind), `network.safetensors`, `network.json`. The same job gives the same result on one
+    machine. `report(fraction, message)` is called at every epoch.
+    """
+    started = time.monotonic()
+    torch.set_num_threads(max(1, int(job.get("threads") or 1)))
+    request, plan, dataset = job["request"], job["plan"], job["dataset"]
+    node = plan["nodes"][job["position"]]
+    device = pick_device(job.get("device") or "auto")
+    budget = request.get("budget") or {}
+    deadline = started + max(5.0, float(budget.get("max_seconds") or 600) / len(plan["nodes"]))
+    report(0.0, "reading the data")
+    samples = load_samples(job)
+    blind = set(node["classes"])
+    constant = constant_losses(samples)
+    config = matched_config(node["spec"], tuple(dataset["x_shape"]), samples.outputs, WIDTHS[dataset["domain"]])
+    extra = _positional(node["spec"])
+    share = 0.7 if extra else 0.95
+    fitted = _fit(config, samples, job, device, deadline, lambda f, m: report(share * f, m))
+    said = [_testify(str(node["name"]), fitted, samples, job, blind, constant, device)]
+    metrics = _own_metrics(said[0], samples, fitted, node, job, device)
+    if extra is not None:
+        # Translations are taken as given here; a network that knows positions testifies too, in case they do not hold.
+        placed = NetworkConfig(extra, config.x_shape, config.outputs, WIDTHS["image2d"] // 2)
+        other = _fit(placed, samples, job, device, deadline, lambda f, m: report(share + 0.25 * f, "positions, " + m))
+        said.append(_testify("positions", other, samples, job, blind, constant, device))
+    if not node["spec"]["x"]:
+        metrics["support"] = [support(samples, a[0], dataset["domain"]) for a in class_actions(plan)]
+    kernel = kernel_testimony(samples, job, node["spec"], blind)
+    if kernel is not None:
+        said.append(kernel[0])
+        metrics["log2_evidence"] = kernel[1]
+    _write_arrays(out_dir, samples, said)
+    _write_network(out_dir, fitted, config, dataset, samples)
+    cost = network_cost(config, int(node["order"]))
+    report(1.0, "done")
+    return {
+        **metrics,
+        "witnesses": [s.name for s in said],
+        "parameters": cost.parameters,
+        "flops": cost.flops,
+        "fields": config.fields,
+        "epochs": fitted.epochs,
+        "device": device.type,
+        "seconds": time.monotonic() - started,
+        "warnings": ["training stopped early: the budget of seconds was spent"] if fitted.out_of_time else [],
+    }
+
+
+def _positional(spec: dict[str, Any]) -> dict[str, Any] | None:
+    """The network that testifies beside an ordinary convolutional one (T): the same without translations."""
+    return {**spec, "translations": False} if spec["translations"] and not spec["x"] else None
+
+
+def _fit(
+    config: NetworkConfig, samples: Samples, job: dict[str, Any], device: torch.device, deadline: float, report: Report
+) -> Fitted:
+    request = job["request"]
+    seeds = int(request.get("seeds") or 1)
+    networks: list[nn.Module] = []
+    x = torch.from_numpy(samples.x).to(device)
+    y = torch.from_numpy(samples.y).to(device)
+    for k in range(len(samples.splits) * seeds):
+        torch.manual_seed(int(request.get("seed") or 0) * 1_000_003 + job["position"] * 1009 + k)
+        network = build_network(config)
+        standardise(network, torch.from_numpy(samples.x[:20_000]), config.spec)
+        networks.append(network.to(device))
+    options = FitOptions(
+        epochs=int((request.get("budget") or {}).get("max_epochs") or 40),
+        classification=samples.classification,
+        seed=int(request.get("seed") or 0) * 7919 + job["position"],
+        deadline=deadline,
+    )
+    return fit(networks, x, y, [s for s in samples.splits for _ in range(seeds)], options, report)
+
+
+def _testify(
+    name: str,
+    fitted: Fitted,
+    samples: Samples,
+    job: dict[str, Any],
+    blind: set[int],
+    constant: np.ndarray[Any, Any],
+    device: torch.device,
+) -> Testimony:
+    seeds = len(fitted.networks) // len(samples.splits)
+    members = [range(k * seeds, (k + 1) * seeds) for k in range(len(samples.splits))]
+    predictors = [network_predictor(fitted, m) for m in members]
+    loss = bits if samples.classification else squared
+    return testimony(name, predictors, samples, torch.from_numpy(samples.y), loss, job, blind, constant, device)
+
+
+def _own_metrics(
+    said: Testimony,
+    samples: Samples,
+    fitted: Fitted,
+    node: dict[str, Any],
+    job: dict[str, Any],
+    device: torch.device,
+) -> dict[str, Any]:
+    """Accuracy or R2, loss and gain with 95 % intervals, and the network's own equivariance error."""
+    rows = np.concatenate(samples.tests)
+    cluster = samples.cluster[rows]
+    metrics: dict[str, Any] = {}
+    if samples.classification:
+        seeds = len(fitted.networks) // len(samples.splits)
+        right = []
+        for k, test in enumerate(samples.tests):
+            x = torch.from_numpy(samples.x[test]).to(device)
+            scores = network_predictor(fitted, range(k * seeds, (k + 1) * seeds))(x)
+            right.append((scores.argmax(-1).cpu().numpy() == samples.y[test]).astype(float))
+        metrics["accuracy"] = mean_interval(np.concatenate(right), cluster)
+        metrics["loss_bits"] = mean_interval(said.base, cluster)
+        metrics["gain_bits"] = mean_interval(said.constant - said.base, cluster)["mean"]
+    else:
+        total = float(said.constant.mean())
+        share = mean_interval(1.0 - said.base / total, cluster)
+        metrics["r2"] = share
+        halves = {k: 0.5 * samples.outputs * float(np.log2(max(1.0 - v, 1e-9))) for k, v in share.items()}
+        metrics["loss_bits"] = {"mean": halves["mean"], "low": halves["high"], "high": halves["low"]}
+        metrics["gain_bits"] = -halves["mean"]
+    metrics["equivariance_error"] = _equivariance_error(fitted.networks[0], samples, node, job, device)
+    return metrics
+
+
+@torch.no_grad()
+def _equivariance_error(
+    network: nn.Module, samples: Samples, node: dict[str, Any], job: dict[str, Any], device: torch.device
+) -> float:
+    """Largest |f(g x) - g f(x)| over the group's classes, relative to the outputs' spread, on 64 samples."""
+    x = torch.from_numpy(samples.x[:64]).to(device)
+    outputs = predict(network, x)
+    spread = float(outputs.std()) + 1e-12
+    worst = 0.0
+    for c in node["classes"]:
+        action = job["plan"]["classes"][c]["action"]
+        moved = predict(network, transform_samples(x, action, job["dataset"]["domain"]))
+        worst = max(worst, float((moved - transform_outputs(outputs, action)).abs().max()) / spread)
+    return worst
+
+
+def _write_arrays(out_dir: Path, samples: Samples, said: list[Testimony]) -> None:
+    rows = np.concatenate(samples.tests)
+    np.save(out_dir / "rows.npy", rows)
+    np.save(out_dir / "cluster.npy", samples.cluster[rows])
+    np.save(out_dir / "base.npy", np.stack([s.base for s in said]).astype(np.float32))
+    np.save(out_dir / "constant.npy", np.stack([s.constant for s in said]).astype(np.float32))
+    np.save(out_dir / "excess.npy", np.stack([s.excess for s in said]).astype(np.float32))
+
+
+def _write_network(
+    out_dir: Path, fitted: Fitted, config: NetworkConfig, dataset: dict[str, Any], samples: Samples
+) -> None:
+    tensors = {
+        f"{k}.{name}": tensor.detach().cpu().contiguous()
+        for k, network in enumerate(fitted.networks)
+        for name, tensor in network.state_dict().items()
+    }
+    about = {
+        "config": config.as_json(),
+        "task": dataset["task"],
+        "networks": len(fitted.networks),
+        "temperatures": fitted.temperatures,
+        "target_shift": samples.target_shift.tolist(),
+        "target_scale": samples.target_scale.tolist(),
+    }
+    save_file(tensors, out_dir / "network.safetensors", metadata={"erlangen": json.dumps(about)})
+    (out_dir / "network.json").write_text(json.dumps(about, indent=1))

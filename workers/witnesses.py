@@ -1,0 +1,130 @@
+"""What one predictor says: its held-out losses, and how much worse it does on moved samples.
+
+A witness is a list of predictors, one per fold, each mapping samples to outputs. Element classes that the predictor is
+invariant to by construction are left out (NaN): it cannot testify about them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.actions.samples import transform_classes, transform_outputs, transform_samples
+from models.groups.action import from_spec
+from models.kernels import Regressor
+from workers.fitting import Fitted, predict, sample_losses
+from workers.samples import Array, Samples, class_actions
+
+Predictor = Callable[[Tensor], Tensor]
+LossFunction = Callable[[Tensor, Tensor], Tensor]
+_KERNEL_ROWS = 1200
+_KERNEL_WORK = 40_000_000
+
+
+@dataclass
+class Testimony:
+    """`base`: loss of each witness row; `excess`: (classes, rows), loss on moved samples minus base, mean over g, g^-1.
+
+    `constant`: the best constant's loss in the same unit.
+    """
+
+    name: str
+    base: Array
+    excess: Array
+    constant: Array
+
+
+def bits(outputs: Tensor, y: Tensor) -> Tensor:
+    """Cross-entropy in bits."""
+    return sample_losses(outputs, y, True) / float(np.log(2.0))
+
+
+def squared(outputs: Tensor, y: Tensor) -> Tensor:
+    """Squared error, mean over targets."""
+    return ((outputs - y) ** 2).mean(-1)
+
+
+def testimony(
+    name: str,
+    predictors: Sequence[Predictor],
+    samples: Samples,
+    targets: Tensor,
+    loss: LossFunction,
+    job: dict[str, Any],
+    blind: set[int],
+    constant: Array,
+    device: torch.device,
+) -> Testimony:
+    """Let `predictors[k]` testify on the witness rows of fold k about every class outside `blind`."""
+    domain = job["dataset"]["domain"]
+    base, excess = [], []
+    for predictor, rows in zip(predictors, samples.tests, strict=True):
+        x = torch.from_numpy(samples.x[rows]).to(device)
+        y = targets[torch.from_numpy(rows)].to(device)
+        plain = loss(predictor(x), y)
+        base.append(plain.double().cpu().numpy())
+        moved = np.full((len(job["plan"]["classes"]), len(rows)), np.nan)
+        for c, actions in enumerate(class_actions(job["plan"])):
+            if c in blind:
+                continue
+            turned = [
+                loss(predictor(transform_samples(x, a, domain)), _turned_labels(y, a, y.dtype == torch.int64)) - plain
+                for a in actions
+            ]
+            moved[c] = torch.stack(turned).mean(0).double().cpu().numpy()
+        excess.append(moved)
+    return Testimony(name, np.concatenate(base), np.concatenate(excess, axis=1), constant)
+
+
+def _turned_labels(y: Tensor, action: dict[str, Any], classes: bool) -> Tensor:
+    return transform_classes(y, action) if classes else transform_outputs(y, action)
+
+
+def network_predictor(fitted: Fitted, members: Sequence[int]) -> Predictor:
+    """The mean of several networks' calibrated outputs (the seeds of one fold)."""
+
+    def call(x: Tensor) -> Tensor:
+        outputs = [predict(fitted.networks[k], x) * fitted.temperatures[k] for k in members]
+        return torch.stack(outputs).mean(0)
+
+    return call
+
+
+def kernel_testimony(
+    samples: Samples, job: dict[str, Any], spec: dict[str, Any], blind: set[int]
+) -> tuple[Testimony, float] | None:
+    """A Gaussian process with the candidate's group as one more witness, and its log evidence in bits.
+
+    None where it does not apply: images, labels that move, too many samples for n^3.
+    """
+    acting = from_spec(spec)
+    n = len(samples.x)
+    labels_move = any(a["labels"] is not None for actions in class_actions(job["plan"]) for a in actions)
+    if spec["domain"] != "vector" or labels_move or n > _KERNEL_ROWS or n * n * acting.group.order > _KERNEL_WORK:
+        return None
+    x = samples.x.astype(np.float64)
+    y = np.eye(samples.outputs)[samples.y] if samples.classification else samples.y.astype(np.float64)
+    y = (y - y.mean(0)) / np.maximum(y.std(0), 1e-12)
+    predictors: list[Predictor] = []
+    constants = []
+    for split, rows in zip(samples.splits, samples.tests, strict=True):
+        fitted = np.concatenate([split.train, split.validation])
+        predictors.append(_kernel_predictor(Regressor(acting, x[fitted], y[fitted])))
+        constants.append(((y[rows] - y[fitted].mean(0)) ** 2).mean(1))
+    cpu = torch.device("cpu")
+    said = testimony(
+        "kernel", predictors, samples, torch.from_numpy(y), squared, job, blind, np.concatenate(constants), cpu
+    )
+    _, first = np.unique(samples.cluster, return_index=True)
+    whole = Regressor(acting, x[first], y[first])
+    share = (samples.outputs - 1) / samples.outputs if samples.classification else 1.0
+    return said, whole.found.log_evidence * share / float(np.log(2.0))
+
+
+def _kernel_predictor(regressor: Regressor) -> Predictor:
+    return lambda x: torch.from_numpy(regressor(x.double().numpy()))
