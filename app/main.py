@@ -59,10 +59,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     openapi.install(app)
     app.add_middleware(Guard, hosts=_hosts(settings, app.state.keys))
     app.add_middleware(Observe, metrics=app.state.metrics)
-    for module in (datasets, groups, searches, events, evidence, candidates):
-        app.include_router(module.router, prefix="/v1")
-    app.include_router(service.router)
-    app.include_router(pages.router)
+    # Routers carry their own /v1: a prefix given here would be missing from the templates that metrics count by.
+    for module in (searches, events, evidence, candidates, datasets, groups, service, pages):
+        app.include_router(module.router)
     return app
 
 
