@@ -47,7 +47,7 @@ def load_samples(job: dict[str, Any]) -> Samples:
     dataset, request, plan = job["dataset"], job["request"], job["plan"]
     raw = np.load(dataset["x"], mmap_mode="r", allow_pickle=False)
     y = np.load(dataset["y"], allow_pickle=False)
-    x = np.asarray(raw, dtype=np.float32)
+    x = np.array(raw, dtype=np.float32)
     classification = dataset["task"] == "classification"
     outputs = int(dataset["classes"] if classification else dataset["target_dim"])
     shift, scale = np.zeros(outputs), np.ones(outputs)
