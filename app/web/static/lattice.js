@@ -75,7 +75,7 @@ export function lattice(nodes, covers) {
       { href: node.href, class: ["node", verdictClass(node.verdict), node.best && "node-best", node.dashed && "node-dashed"].filter(Boolean).join(" "), "aria-label": parts.filter(Boolean).join(", ") },
       svg("title", {}, parts.filter(Boolean).join(" · ")),
       svg("rect", { x: x - NODE.width / 2, y: y - NODE.height / 2, width: NODE.width, height: NODE.height, rx: 9 }),
-      nameText(node, x, y - 2),
+      nameText(node, x, node.verdict ? y - 2 : y + 6),
       svg(
         "text",
         { x, y: y + 17, class: "node-note", "text-anchor": "middle" },

@@ -46,62 +46,85 @@ function details(item) {
   );
 }
 
-function progressCell(item) {
-  return typeof item.progress === "number" ? el("span", { class: "numbers" }, bar(item.progress), percent(item.progress)) : "–";
+// Columns: [heading, whether it exists before the ranking, the cell of an item].
+function columnsOf(items, titleOf) {
+  const held = items.map(quality).find(({ estimate }) => estimate)?.name;
+  const mixed = items.some((item) => item.translations) && items.some((item) => item.translations === false);
+  return [
+    ["Rank", false, (item) => cell("Rank", "rank", item.rank ?? "–")],
+    ["Group", true, (item) => el("th", { scope: "row" }, disclose(item, mixed && item.translations === false))],
+    ["Verdict", true, (item) => verdictCell(item, titleOf)],
+    ["Posterior", false, (item) => cell("Posterior", "", el("span", { class: "numbers" }, bar(item.posterior), percent(item.posterior)))],
+    ["Largest defect", false, (item) => cell("Largest defect", "", el("span", { class: "numbers" }, number(item.defect?.value), el("small", {}, interval(item.defect))))],
+    [
+      held ? `Held-out ${held === "R²" ? held : "accuracy"}` : "Held-out",
+      true,
+      (item) => cell("Held-out", "", quality(item).estimate ? quality(item).text(quality(item).estimate.mean) : "–"),
+    ],
+    ["Score", false, (item) => cell("Score", "strong", number(item.score))],
+    [
+      "Its three terms",
+      false,
+      (item) =>
+        cell(
+          "Score terms",
+          "terms",
+          [["accuracy", item.accuracy_term], ["consistency", item.consistency_term], ["complexity", item.complexity_term]].map(([name, value]) =>
+            el("span", { class: "term" }, el("small", {}, name), " ", number(value)),
+          ),
+        ),
+    ],
+    ["Parameters", true, (item) => cell("Parameters", "", count(item.parameters))],
+    ["Time", true, (item) => cell("Time", "", item.seconds ? duration(item.seconds) : "–")],
+  ];
 }
 
-function rowsOf(item, isBest, titleOf) {
-  const { estimate, text } = quality(item);
-  const panelId = `details-${item.candidate_id}`;
-  const panel = el("tr", { id: panelId, class: "details", hidden: true }, el("td", { colspan: 9 }, details(item)));
+const panelId = (item) => `details-${item.candidate_id}`;
+
+function disclose(item, centred) {
   const toggle = el(
     "button",
     {
       type: "button",
       class: "disclose",
       "aria-expanded": "false",
-      "aria-controls": panelId,
+      "aria-controls": panelId(item),
       onclick: () => {
+        const panel = document.getElementById(panelId(item));
         panel.hidden = !panel.hidden;
         toggle.setAttribute("aria-expanded", String(!panel.hidden));
       },
     },
     groupName(item.group),
     item.labels && item.labels !== "trivial" ? el("small", {}, ` labels: ${item.labels}`) : null,
-    item.translations === false ? el("small", {}, " centred") : null,
+    centred ? el("small", {}, " about the centre") : null,
   );
-  const defect = item.defect;
-  const named = item.verdict === "refuted" && defect?.element ? `by ${titleOf(defect.element)}` : null;
-  const row = el(
-    "tr",
-    { id: `candidate-${item.candidate_id}`, class: isBest ? "best" : null, tabindex: "-1" },
-    cell("Rank", "rank", item.rank ?? "–"),
-    el("th", { scope: "row" }, toggle),
-    cell("Verdict", "", badge(item.verdict, item.state), named ? el("small", { class: "below" }, named) : null, item.error ? el("small", { class: "below" }, item.error) : null),
-    cell("Posterior", "wide", item.verdict ? el("span", { class: "numbers" }, bar(item.posterior), percent(item.posterior)) : progressCell(item)),
-    cell("Largest defect", "wide", el("span", { class: "numbers" }, number(defect?.value), el("small", {}, interval(defect)))),
-    cell("Held-out", "", estimate ? text(estimate.mean) : "–"),
-    cell("Score", "strong", number(item.score)),
-    cell(
-      "Score terms",
-      "terms",
-      [["accuracy", item.accuracy_term], ["consistency", item.consistency_term], ["complexity", item.complexity_term]].map(([name, value]) =>
-        el("span", { class: "term" }, el("small", {}, name), " ", number(value)),
-      ),
-    ),
-    cell("Parameters", "", count(item.parameters)),
+  return toggle;
+}
+
+function verdictCell(item, titleOf) {
+  const refuting = item.verdict === "refuted" && item.defect?.element ? `by ${titleOf(item.defect.element)}` : null;
+  return cell(
+    "Verdict",
+    "",
+    badge(item.verdict, item.state),
+    refuting ? el("small", { class: "below" }, refuting) : null,
+    item.error ? el("small", { class: "below" }, item.error) : null,
   );
-  return [row, panel];
 }
 
 // items: as GET /v1/searches/{id}/ranking gives them, best first; titleOf: element -> its name in words.
 export function rankingTable(items, bestId, titleOf) {
-  const held = items.map(quality).find(({ estimate }) => estimate)?.name ?? "Held-out";
-  const head = ["Rank", "Group", "Verdict", "Posterior", "Largest defect", held === "Held-out" ? held : `Held-out ${held === "R²" ? held : "accuracy"}`, "Score", "Its three terms", "Parameters"];
+  const ranked = items.some((item) => item.rank !== null);
+  const columns = columnsOf(items, titleOf).filter(([, always]) => ranked || always);
+  const rows = items.flatMap((item) => [
+    el("tr", { id: `candidate-${item.candidate_id}`, class: item.candidate_id === bestId ? "best" : null, tabindex: "-1" }, columns.map(([, , draw]) => draw(item))),
+    el("tr", { id: panelId(item), class: "details", hidden: true }, el("td", { colspan: columns.length }, details(item))),
+  ]);
   return el(
     "table",
     { class: "cards ranking" },
-    el("thead", {}, el("tr", {}, head.map((name) => el("th", { scope: "col" }, name)))),
-    el("tbody", {}, items.flatMap((item) => rowsOf(item, item.candidate_id === bestId, titleOf))),
+    el("thead", {}, el("tr", {}, columns.map(([heading]) => el("th", { scope: "col" }, ranked || heading !== "Verdict" ? heading : "State")))),
+    el("tbody", {}, rows),
   );
 }

@@ -141,6 +141,7 @@ function bestId() {
 }
 
 function drawRanking(elements) {
+  byId("ranking-title").textContent = search.state === "done" ? "Candidates, best first" : "Candidates";
   const titles = new Map(elements.map((item) => [item.element, item.title ?? item.element]));
   const titleOf = (element) => titles.get(element) ?? element;
   const open = new Set([...document.querySelectorAll(".disclose[aria-expanded=true]")].map((button) => button.getAttribute("aria-controls")));
