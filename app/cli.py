@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from app.client import Client, ServiceError, Unreachable
+from app.logs import configure_logging
 from app.settings import Settings
 from app.supervisor import import_path, worker_environment
 
@@ -56,6 +57,7 @@ def worker() -> None:
     from app.db.migrate import upgrade
 
     settings = Settings()
+    configure_logging(settings.log_level)
     if settings.database_url.startswith("sqlite"):
         upgrade(settings.database_url)
     # The web side of the house does not import the workers' side: it becomes it.
@@ -71,7 +73,9 @@ def migrate() -> None:
 
     from app.db.migrate import upgrade
 
-    url = Settings().database_url
+    settings = Settings()
+    configure_logging(settings.log_level)
+    url = settings.database_url
     try:
         upgrade(url)
     except (SQLAlchemyError, RuntimeError) as error:

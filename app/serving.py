@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.db.migrate import upgrade
+from app.logs import configure_logging
 from app.main import create_app
 from app.settings import Settings
 
@@ -52,6 +53,7 @@ def serve(settings: Settings) -> None:
     """
     # uvicorn raises the signal again when it has stopped: for us that is a good end, before and after it runs.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    configure_logging(settings.log_level)
     if settings.database_url.startswith("sqlite"):
         upgrade(settings.database_url)
     with bind(settings.host, settings.port) as listener:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import celery.worker.state as celery_state
 from celery import Celery, signals
 from celery.apps.worker import Worker
+from celery.platforms import SecurityWarning
 
 from app.doorbell import make_celery
 from app.settings import Settings
@@ -43,6 +45,8 @@ def listen(celery: Celery, name: str, on_stop: Callable[[], None], stopping: thr
     stopping: set when the signal came before this call.
     """
     signals.setup_logging.connect(_keep_logging, weak=False)
+    # Celery warns of root because of pickled messages; ours are JSON, and containers run as another user anyway.
+    warnings.simplefilter("ignore", SecurityWarning)
     worker = Listener(
         app=celery,
         hostname=name,

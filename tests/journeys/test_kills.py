@@ -1,0 +1,31 @@
+"""kill -9 of the trainer child, the worker and the API in the middle of a search: nothing is lost, nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.kill import disturbed, undisturbed
+from benchmarks.service import Service
+from tests.journeys.conftest import LEASE_SECONDS
+
+KILLS = 2
+
+
+@pytest.mark.parametrize("victim", ["trainer", "worker", "api"])
+def test_a_killed_process_costs_time_only(
+    start: Callable[..., Service], file: Path, question: dict[str, Any], victim: str
+) -> None:
+    service = start()
+    dataset = service.client.upload(file)
+    request = question | {"dataset_id": dataset["id"], "budget": {"max_epochs": 20, "max_seconds": 300}}
+    expected, seconds = undisturbed(service, request)
+    for repeat in range(KILLS):
+        run = disturbed(service, request, victim, delay=seconds * (0.2 + 0.4 * repeat))
+        assert run.state == "done"
+        assert run.ranking == expected
+        assert run.recorded_twice == 0
+        assert run.recovery_seconds is None or run.recovery_seconds <= LEASE_SECONDS + 10

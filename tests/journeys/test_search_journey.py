@@ -1,0 +1,162 @@
+"""A data set goes in, its ranked groups come out: real processes, a real worker, both pairs of backends."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.client import ServiceError
+from benchmarks.service import ROOT, Service, processes
+from tests.waiting import wait_for
+
+Start = Callable[..., Service]
+SECONDS = 120.0
+
+
+def events_of(service: Service, search_id: str, last_event_id: str = "") -> list[tuple[str, str, dict[str, Any]]]:
+    """The whole event stream of a search until the service ends it: (id, kind, data)."""
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=SECONDS)
+    headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
+    connection.request("GET", f"/v1/searches/{search_id}/events", headers=headers)
+    response = connection.getresponse()
+    assert response.status == 200
+    found = []
+    for block in response.read().decode().split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line and not line.startswith(":"))
+        if "data" in fields:
+            found.append((fields["id"], fields["event"], json.loads(fields["data"])))
+    connection.close()
+    return found
+
+
+def started_search(service: Service, file: Path, question: dict[str, Any]) -> tuple[str, str]:
+    """Upload, search, and wait until a candidate trains; returns the search and that candidate."""
+    dataset = service.client.upload(file)
+    search_id = service.client.search(question | {"dataset_id": dataset["id"]})["id"]
+
+    def running() -> str | None:
+        items = service.client.ranking(search_id)["items"]
+        return next((item["candidate_id"] for item in items if item["state"] == "running"), None)
+
+    return search_id, wait_for(running, SECONDS, "a running candidate")
+
+
+def test_a_data_set_gets_its_ranked_groups(start: Start, file: Path, question: dict[str, Any]) -> None:
+    service = start()
+    client = service.client
+    dataset = client.upload(file, name="points")
+    assert (dataset["domain"], dataset["task"], dataset["n"]) == ("vector", "classification", 60)
+    search = client.search(question | {"dataset_id": dataset["id"]})
+    assert search["state"] == "queued"
+
+    stream = events_of(service, search["id"])
+    kinds = [kind for _, kind, _ in stream]
+    assert [data["state"] for _, kind, data in stream if kind == "search"] == ["queued", "running", "done"]
+    assert kinds.count("ranked") == 1
+    done = [data["candidate_id"] for _, kind, data in stream if kind == "trial" and data["state"] == "done"]
+    assert len(done) == len(set(done)) == 3
+    middle = len(stream) // 2
+    assert events_of(service, search["id"], stream[middle][0]) == stream[middle + 1 :]
+
+    (ended,) = client.follow(search["id"])
+    assert ended["progress"] == {"done": 3, "total": 3, "fraction": 1.0, "eta_seconds": None}
+    assert ended["summary"]
+    ranking = client.ranking(search["id"])["items"]
+    assert [item["rank"] for item in ranking] == [1, 2, 3]
+    assert {item["group"] for item in ranking} == {"E", "C2", "D1"}
+    assert ended["best"]["group"] == ranking[0]["group"]
+    assert abs(sum(item["posterior"] for item in ranking) - 1) < 1e-6
+    assert client.get(f"/v1/searches/{search['id']}/elements")["items"]
+    assert len(client.get(f"/v1/searches/{search['id']}/lattice")["nodes"]) == 3
+    assert client.get("/readyz")["status"] == "ok"
+
+
+def test_the_same_question_gets_the_same_answer(start: Start, file: Path, question: dict[str, Any]) -> None:
+    client = start().client
+    dataset = client.upload(file)
+    rankings = []
+    for _ in range(2):
+        search = client.search(question | {"dataset_id": dataset["id"]})
+        *_, ended = client.follow(search["id"])
+        assert ended["state"] == "done"
+        items = client.ranking(search["id"])["items"]
+        rankings.append([(item["group"], item["posterior"], item["loss_bits"]) for item in items])
+    assert rankings[0] == rankings[1]
+
+
+def test_a_running_search_is_cancelled_and_then_taken_up_again(
+    start: Start, file: Path, question: dict[str, Any]
+) -> None:
+    service = start()
+    client = service.client
+    search_id, _ = started_search(service, file, question | {"budget": {"max_epochs": 2000, "max_seconds": 300}})
+    assert client.post(f"/v1/searches/{search_id}/cancel")["state"] in ("cancelling", "cancelled")
+    *_, ended = client.follow(search_id)
+    assert ended["state"] == "cancelled"
+    assert {item["state"] for item in client.ranking(search_id)["items"]} == {"cancelled"}
+    assert client.post(f"/v1/searches/{search_id}/retry")["state"] == "queued"
+    client.post(f"/v1/searches/{search_id}/cancel")
+
+
+def test_a_stopped_service_hands_its_work_back_and_goes_on_with_it(
+    start: Start, file: Path, question: dict[str, Any]
+) -> None:
+    service = start()
+    search_id, candidate_id = started_search(service, file, question | {"budget": {"max_epochs": 40}})
+    left = {pid for pid in (service.worker_pid(), service.trainer_pid()) if pid is not None}
+    took = service.stop()
+    assert max(took.values()) < 10
+    wait_for(lambda: not left & set(processes()), 1, "the end of worker and trainer")
+    service.start()
+    candidate = service.client.get(f"/v1/candidates/{candidate_id}")
+    assert candidate["attempt"] <= 1
+    *_, ended = service.client.follow(search_id)
+    assert ended["state"] == "done"
+    assert {item["attempt"] for item in service.client.ranking(search_id)["items"]} == {1}
+
+
+def test_two_workers_share_the_work(start: Start, file: Path, question: dict[str, Any]) -> None:
+    service = start()
+    second = service.erlangen("worker")
+    try:
+        dataset = service.client.upload(file)
+        search = service.client.search(question | {"dataset_id": dataset["id"]})
+        stream = events_of(service, search["id"])
+        done = [data["candidate_id"] for _, kind, data in stream if kind == "trial" and data["state"] == "done"]
+        assert len(done) == len(set(done)) == 3
+        assert {item["attempt"] for item in service.client.ranking(search["id"])["items"]} == {1}
+    finally:
+        second.terminate()
+        assert second.wait(10) == 0
+
+
+def test_the_command_line_searches_a_file(start: Start, file: Path) -> None:
+    service = start()
+    command = [sys.executable, "-P", "-m", "app.cli", "search", str(file), "--url", service.url]
+    options = ["--candidates", "E,C2", "--no-subgroups", "--folds", "2", "--epochs", "2"]
+    environment = service.environment | {"PYTHONPATH": str(ROOT), "COLUMNS": "160"}
+    shown = subprocess.run([*command, *options], capture_output=True, text=True, timeout=SECONDS, env=environment)
+    assert shown.returncode == 0, shown.stderr
+    assert "posterior" in shown.stdout
+    assert "C2" in shown.stdout
+
+
+def test_the_command_line_says_when_no_service_answers(file: Path) -> None:
+    command = [sys.executable, "-P", "-m", "app.cli", "search", str(file), "--url", "http://127.0.0.1:9"]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, cwd=ROOT, env={"PYTHONPATH": "."})
+    assert shown.returncode == 1
+    assert "erlangen serve" in shown.stderr
+
+
+def test_a_refusal_names_the_entry(start: Start, file: Path, question: dict[str, Any]) -> None:
+    client = start().client
+    dataset = client.upload(file)
+    with pytest.raises(ServiceError, match="/candidates/1"):
+        client.search(question | {"dataset_id": dataset["id"], "candidates": ["E", "Monster"]})
