@@ -28,12 +28,13 @@ def claim(
     older than `forgotten_before`.
     """
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    inserted = session.execute(
+    inserted = session.scalar(
         insert(IdempotencyKey)
         .values(owner=owner, key=key, fingerprint=fingerprint, created_at=now)
         .on_conflict_do_nothing()
+        .returning(IdempotencyKey.key)
     )
-    if cast("CursorResult[Any]", inserted).rowcount == 1:
+    if inserted is not None:
         return True
     taken = session.execute(
         update(IdempotencyKey)
