@@ -72,12 +72,11 @@ class Storage:
 
         The caller only reads it. Raises FileNotFoundError.
         """
+        path = self._local_path(key)
         if self._root is not None:
-            path = self._local_path(key)
             if not path.is_file():
                 raise FileNotFoundError(key)
             return path
-        path = self._cache / key
         if path.is_file() and path.stat().st_size == obstore.head(self._store, key)["size"]:
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,10 +110,7 @@ class Storage:
         except FileNotFoundError:  # somebody else deletes the same prefix
             for key in self.list(prefix):
                 self._delete_one(key)
-        if self._root is not None:
-            shutil.rmtree(self._local_path(prefix), ignore_errors=True)
-        else:
-            shutil.rmtree(self._cache / prefix, ignore_errors=True)
+        shutil.rmtree(self._local_path(prefix), ignore_errors=True)
 
     def _delete_one(self, key: str) -> None:
         try:
@@ -123,9 +119,9 @@ class Storage:
             return
 
     def _local_path(self, key: str) -> Path:
-        if self._root is None:
-            raise ValueError("not a local store")
-        path = (self._root / key).resolve()
-        if not path.is_relative_to(self._root) or path == self._root:
+        """Where an object lies on this machine: in the local store, or in the cache."""
+        root = self._cache.resolve() if self._root is None else self._root
+        path = (root / key).resolve()
+        if not path.is_relative_to(root) or path == root:
             raise ValueError(f"key outside the store: {key!r}")
         return path

@@ -50,9 +50,9 @@ def content_key(sha256: str, options: ReadOptions) -> str:
     return hashlib.sha256(described).hexdigest()
 
 
-def find_twin(reader: sessionmaker[Session], owner: str, upload: Upload, options: ReadOptions) -> Dataset | None:
+def find_twin(sessions: sessionmaker[Session], owner: str, upload: Upload, options: ReadOptions) -> Dataset | None:
     """The data set that the same upload made before, unless it was deleted."""
-    with reader() as session:
+    with sessions() as session:
         twin = repository.twin(session, owner, content_key(upload.sha256, options))
     return twin if twin is not None and twin.deleted_at is None else None
 
@@ -69,6 +69,9 @@ def accept(
 
     Of several identical uploads at once one makes the row, the others get it. Raises Problem, and then nothing is kept.
     """
+    # It may have waited for its turn behind an upload of the same bytes.
+    if (twin := find_twin(writer, owner, upload, options)) is not None:
+        return Accepted(twin, created=False)
     out = upload.folder / "out"
     manifest = ingest_file(upload.path, upload.filename, options, settings, out)
     dataset_id = new_id("ds")
