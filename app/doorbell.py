@@ -27,6 +27,7 @@ from app.settings import Settings
 QUEUE = "erlangen"
 TRIAL_TASK = "erlangen.trial"
 RANK_TASK = "erlangen.rank"
+LONGEST_WAIT_SECONDS = 0.3
 SILENCE_SECONDS = 3.0  # after a broker that did not answer
 
 log = structlog.get_logger("erlangen.doorbell")
@@ -101,6 +102,10 @@ class SpoolTransport(filesystem.Transport):
 
     Channel = SpoolChannel
     global_state = virtual.BrokerState()
+
+    def drain_events(self, connection: Any, timeout: float | None = None) -> None:
+        # Celery waits two seconds at a time, and only in between does it see that it shall stop.
+        super().drain_events(connection, timeout=LONGEST_WAIT_SECONDS if timeout else timeout)
 
 
 TRANSPORT_ALIASES["spool"] = "app.doorbell:SpoolTransport"
