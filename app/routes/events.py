@@ -27,6 +27,17 @@ STOP_CHECK_SECONDS = 0.1
 HEARTBEAT_SECONDS = 15.0
 MAX_EVENT_ID = 2**63 - 1
 
+EVENT_SCHEMA = {
+    "type": "object",
+    "description": "One event of the stream.",
+    "properties": {
+        "event": {"enum": ["search", "trial", "progress", "ranked"]},
+        "data": {"type": "string", "description": "A JSON object; `at` is the time it was logged."},
+        "id": {"type": "string", "pattern": "^[0-9]+$"},
+    },
+    "required": ["event", "data", "id"],
+}
+
 router = APIRouter(prefix="/v1", tags=["searches"])
 EventId = Annotated[int | None, Query(ge=0, le=MAX_EVENT_ID, description="Send only what came after this event.")]
 EventIdHeader = Annotated[int | None, Header(ge=0, le=MAX_EVENT_ID, description="As browsers send it on reconnecting.")]
@@ -40,7 +51,7 @@ EventIdHeader = Annotated[int | None, Header(ge=0, le=MAX_EVENT_ID, description=
             "description": "Events `search`, `trial`, `progress` and `ranked`; the stream ends with the search.",
             "content": {
                 "text/event-stream": {
-                    "schema": {"type": "string"},
+                    "schema": EVENT_SCHEMA,
                     "example": 'event: search\ndata: {"state": "done", "at": "2026-01-05T10:01:12Z"}\nid: 42\n\n',
                 }
             },
