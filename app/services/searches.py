@@ -126,6 +126,9 @@ def retry(writer: sessionmaker[Session], doorbell: Doorbell, owner: str, search_
         state = _state(session, owner, search_id)
         if state not in states.SEARCH_TERMINAL:
             raise _conflict(f"The search is {state}: only finished searches are retried. Cancel it first.")
+        row = searches.find(session, owner, search_id)
+        if row is None or searches.find_dataset(session, owner, row["dataset_id"], lock=True) is None:
+            raise _conflict("The data set of this search was deleted. Send its file again, then retry.")
         rung = states.set_trial_states(
             session,
             search_id,

@@ -238,6 +238,17 @@ def test_delete_waits_for_searches(client: TestClient, rows: Rows, state: str, s
     assert client.get(f"/v1/searches/{search_id}").status_code == 200
 
 
+def test_a_search_is_retried_only_while_its_data_set_is_there(client: TestClient, rows: Rows) -> None:
+    dataset_id = send(client).json()["id"]
+    search_id = rows.search(dataset_id, state="failed", trial_state="failed")
+    assert client.delete(f"/v1/datasets/{dataset_id}").status_code == 204
+    refused = client.post(f"/v1/searches/{search_id}/retry")
+    assert refused.status_code == 409
+    assert "deleted" in refused.json()["detail"]
+    assert send(client).json()["id"] == dataset_id
+    assert client.post(f"/v1/searches/{search_id}/retry").status_code == 202
+
+
 def test_owners_see_only_their_own(make_client: Callable[..., TestClient]) -> None:
     client = make_client(api_keys="ann=one-key,bob=two-key,eve:read=three-key")
     ann, bob, eve = ({"Authorization": f"Bearer {key}-key"} for key in ("one", "two", "three"))
