@@ -103,9 +103,9 @@ class SpoolTransport(filesystem.Transport):
     Channel = SpoolChannel
     global_state = virtual.BrokerState()
 
-    def drain_events(self, connection: Any, timeout: float | None = None) -> None:
+    def drain_events(self, connection: Any, timeout: float | None = None, **kwargs: Any) -> None:
         # Celery waits two seconds at a time, and only in between does it see that it shall stop.
-        super().drain_events(connection, timeout=LONGEST_WAIT_SECONDS if timeout else timeout)
+        super().drain_events(connection, timeout=LONGEST_WAIT_SECONDS if timeout else timeout)  # type: ignore[no-untyped-call]
 
 
 TRANSPORT_ALIASES["spool"] = "app.doorbell:SpoolTransport"

@@ -129,7 +129,8 @@ def answer(service: Service, search_id: str) -> list[Any]:
     """Ranking and evidence of a search, without what may differ from run to run."""
     items = service.client.ranking(search_id)["items"]
     elements = service.client.get(f"/v1/searches/{search_id}/elements")["items"]
-    return [{key: value for key, value in item.items() if key not in VOLATILE} for item in items] + elements
+    rows = [{key: value for key, value in item.items() if key not in VOLATILE} for item in items]
+    return [*rows, *elements]
 
 
 def events(service: Service, search_id: str) -> list[tuple[str, dict[str, Any]]]:

@@ -15,6 +15,7 @@ from tests.journeys.conftest import LEASE_SECONDS
 KILLS = 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", ["trainer", "worker", "api"])
 def test_a_killed_process_costs_time_only(
     start: Callable[..., Service], file: Path, question: dict[str, Any], victim: str
