@@ -151,7 +151,6 @@ def make_celery(settings: Settings) -> Celery:
         task_create_missing_queues=False,
         result_backend=None,
         worker_prefetch_multiplier=1,
-        worker_disable_prefetch=not url.startswith("spool:"),
         worker_enable_remote_control=False,
         worker_send_task_events=False,
         worker_hijack_root_logger=False,

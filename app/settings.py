@@ -28,7 +28,7 @@ class Settings(BaseSettings):
 
     lease_seconds: float = Field(15.0, gt=0)
     max_attempts: int = Field(10, ge=1, description="attempts of one candidate before it counts as crashed")
-    ring_again_seconds: float = Field(10.0, gt=0, description="a row queued longer than this is rung for again")
+    ring_again_seconds: float = Field(3.0, gt=0, description="a row queued longer than this is rung for again")
     cancel_grace_seconds: float = Field(5.0, gt=0)
     worker_threads: int = Field(0, ge=0, description="torch threads of a trainer child, 0 = all cores")
 

@@ -33,6 +33,7 @@ from workers.trainer import RANK, TRAIN
 from workers.trainer_handle import TrainerHandle
 
 SCRATCH_DAYS = 1.0
+IDLE_SECONDS = 1.0  # longer than the pause between two messages
 
 log = structlog.get_logger("erlangen.worker")
 
@@ -65,7 +66,7 @@ def run_worker(settings: Settings, stopping: threading.Event, *, train: str = TR
         max_attempts=max_attempts,
         ring_again_seconds=settings.ring_again_seconds,
         outage_grace_seconds=lease_seconds / 2,
-        idle=lambda: runner.busy_with is None,
+        idle=lambda: runner.idle_seconds >= IDLE_SECONDS,
     )
     heartbeat = Heartbeat(writer, name, settings.device, lambda: runner.busy_with)
 

@@ -38,8 +38,8 @@ class Bell(Protocol):
 class Reaper:
     """One sweep is `sweep()`; `start` sweeps once a second in a thread until `stop`.
 
-    idle: whether this worker has nothing to do. Only an idle worker rings again for rows that wait: with every worker
-    busy, waiting is what they should do.
+    idle: whether this worker has had nothing to do for a while. Only an idle worker rings again for rows that wait:
+    with every worker busy, waiting is what they should do. It also rings for rows whose message a busy worker holds.
     """
 
     def __init__(

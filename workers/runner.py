@@ -10,7 +10,8 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -70,10 +71,16 @@ class Runner:
         self._grace = cancel_grace_seconds
         self._stopping = threading.Event()
         self.busy_with: str | None = None
+        self._idle_since = time.monotonic()
 
     @property
     def stopping(self) -> bool:
         return self._stopping.is_set()
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long there has been nothing to do; 0 while busy."""
+        return 0.0 if self.busy_with else time.monotonic() - self._idle_since
 
     def stop(self) -> None:
         """Interrupt the current work, hand it back, and take no more. Returns at once."""
@@ -86,11 +93,8 @@ class Runner:
             if lease is None:
                 return
             log.info("trial claimed", trial_id=trial_id, group=lease.group, attempt=lease.attempt)
-            self.busy_with = trial_id
-            try:
+            with self._busy(trial_id):
                 verdict = self._attempt(lease)
-            finally:
-                self.busy_with = None
             log.info("trial ended", trial_id=trial_id, state=verdict.state, accepted=verdict.accepted)
             if verdict.rank_due:
                 self.rank(lease.search_id)
@@ -106,13 +110,19 @@ class Runner:
             if lease is None:
                 return
             log.info("ranking", search_id=search_id, attempt=lease.attempt)
-            self.busy_with = search_id
-            try:
+            with self._busy(search_id):
                 again = self._rank(lease)
-            finally:
-                self.busy_with = None
             if not again:
                 return
+
+    @contextmanager
+    def _busy(self, what: str) -> Iterator[None]:
+        self.busy_with = what
+        try:
+            yield
+        finally:
+            self._idle_since = time.monotonic()
+            self.busy_with = None
 
     def _attempt(self, lease: Lease) -> Verdict:
         started = time.monotonic()
