@@ -11,6 +11,7 @@ from rich.table import Table
 
 from app.client import Client
 
+WIDE = 100  # columns of a terminal that has room for everything
 COLOURS = {"certified": "bold green", "approximate": "yellow", "refuted": "red", "untested": "dim", "undetermined": ""}
 
 
@@ -38,10 +39,16 @@ def print_ranking(client: Client, search: dict[str, Any], console: Console) -> N
     ranking = client.ranking(search["id"])
     table = Table(title=search["name"], title_justify="left")
     for heading, justify in (("", "right"), ("group", "left"), ("verdict", "left"), ("posterior", "right")):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+        table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     regression = any(item.get("r2") for item in ranking["items"])
-    for heading in ("score", "R2" if regression else "accuracy", "defect", "parameters", "seconds"):
-        table.add_column(heading, justify="right")
+    wide = console.width >= WIDE
+    for heading in (
+        "score",
+        "R2" if regression else "accuracy",
+        "defect",
+        *(("parameters", "seconds") if wide else ()),
+    ):
+        table.add_column(heading, justify="right", no_wrap=True)
     for item in ranking["items"]:
         verdict = item["verdict"] or item["state"]
         quality = item.get("r2") if regression else item.get("accuracy")
@@ -51,10 +58,9 @@ def print_ranking(client: Client, search: dict[str, Any], console: Console) -> N
             f"[{COLOURS.get(verdict) or 'default'}]{verdict}[/]",
             _number(item["posterior"], ".3f"),
             _number(item["score"], ".3f"),
-            _interval(quality),
+            _interval(quality) if wide else _number((quality or {}).get("mean"), ".3f"),
             _number((item.get("defect") or {}).get("value"), ".3f"),
-            _number(item.get("parameters"), "d"),
-            _number(item.get("seconds"), ".1f"),
+            *((_number(item.get("parameters"), "d"), _number(item.get("seconds"), ".1f")) if wide else ()),
         )
     console.print(table)
     console.print(search["summary"], style="bold", markup=False)

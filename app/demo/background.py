@@ -40,6 +40,8 @@ class BackgroundService:
         environment = {
             name: value for name, value in os.environ.items() if name in kept or not name.startswith("ERLANGEN_")
         }
+        # The demo's networks are tiny: threads that wait for each other would only slow them down.
+        environment.setdefault("ERLANGEN_WORKER_THREADS", "1")
         environment["PYTHONPATH"] = import_path()
         command = [sys.executable, "-P", "-m", "app.cli", "serve", "--port", str(port), "--data-dir", str(self.folder)]
         with self.log.open("w") as output:

@@ -1,7 +1,7 @@
 // The evidence on each element class: its defect with interval, drawn against the tolerance.
 
 import { el, svg } from "./dom.js";
-import { groupName, interval, number } from "./format.js";
+import { fixed, groupName, interval, number } from "./format.js";
 
 const CHART = { width: 300, height: 34, pad: 8 };
 
@@ -28,7 +28,7 @@ function chart(item, scale, tolerance) {
   const low = Number.isFinite(defect.low) ? defect.low : defect.value;
   const high = Number.isFinite(defect.high) ? defect.high : defect.value;
   const cut = high > scale.most;
-  const label = `defect ${number(defect.value)}, interval ${number(low)} to ${number(high)}, tolerance ${number(tolerance, 2)}`;
+  const label = `defect ${fixed(defect.value)}, interval ${fixed(low)} to ${fixed(high)}, tolerance ${tolerance}`;
   return svg(
     "svg",
     { viewBox: `0 0 ${CHART.width} ${CHART.height}`, class: `defect d-${standing(defect, tolerance)}`, role: "img", "aria-label": label },
@@ -69,9 +69,9 @@ export function elementsTable(items, tolerance, groupOf) {
       "tr",
       {},
       el("th", { scope: "row" }, item.title ?? item.element),
-      cell("Defect", el("div", { class: "defect-cell" }, chart(item, scale, tolerance), el("span", { class: "numbers" }, number(item.defect?.value), el("small", {}, interval(item.defect))))),
+      cell("Defect", el("div", { class: "defect-cell" }, chart(item, scale, tolerance), el("span", { class: "numbers" }, fixed(item.defect?.value), el("small", {}, interval(item.defect))))),
       cell("p (Holm)", number(item.p_holm)),
-      cell("log₁₀ Bayes factor", number(item.log10_bayes_factor, 1)),
+      cell("log₁₀ Bayes factor", fixed(item.log10_bayes_factor, 1)),
       cell("Poses in the data", item.support ? SUPPORT[item.support.status] ?? item.support.status : "–"),
       cell("In groups", el("span", { class: "groups" }, [...new Set((item.in_groups ?? []).map(groupOf))].map((name) => groupName(name)))),
     ),

@@ -35,8 +35,8 @@ function drawFacts(dataset) {
   );
 }
 
-function groupChoice(group, domain) {
-  const id = `group-${group.name}`;
+function groupChoice(group, domain, index) {
+  const id = `group-${index}`;
   return el(
     "p",
     { class: "choice" },
@@ -48,7 +48,7 @@ function groupChoice(group, domain) {
 
 async function drawCatalogue(domain) {
   const { items } = await request(`/v1/groups?domain=${encodeURIComponent(domain)}`);
-  byId("catalogue").replaceChildren(...items.map((group) => groupChoice(group, domain)));
+  byId("catalogue").replaceChildren(...items.map((group, index) => groupChoice(group, domain, index)));
 }
 
 export async function useDataset(dataset) {
@@ -57,10 +57,9 @@ export async function useDataset(dataset) {
   show(byId("upload-fields"), false);
   drawFacts(dataset);
   show(byId("search"), true);
-  show(byId("centre-choice"), dataset.domain === "image2d");
   byId("centre").checked = false;
   byId("which-auto").checked = true;
-  show(byId("catalogue"), false);
+  drawWhich();
   byId("search-name").placeholder = dataset.name;
   notice(byId("search-error"), "");
   byId("new-title").scrollIntoView({ block: "start" });
@@ -108,11 +107,25 @@ async function send(event) {
   }
 }
 
+const WHICH = ["auto", "chosen", "json"];
+const which = () => WHICH.find((choice) => byId(`which-${choice}`).checked);
+
+// What the form asks for. Throws SyntaxError when the text is not JSON.
 function candidates() {
+  if (which() === "json") return JSON.parse(byId("candidates-json").value);
   const centred = current.domain === "image2d" && byId("centre").checked;
-  if (byId("which-auto").checked && !centred) return "auto";
-  const chosen = byId("which-auto").checked ? ["D4"] : [...document.querySelectorAll("input[name=group]:checked")].map((box) => box.value);
-  return centred ? chosen.map((group) => ({ group, translations: false })) : chosen;
+  if (which() === "auto" && !centred) return "auto";
+  const [height, width] = current.x_shape.slice(-2);
+  const chosen = which() === "auto" ? [height === width ? "D4" : "D2"] : [...document.querySelectorAll("input[name=group]:checked")].map((box) => box.value);
+  if (!centred) return chosen;
+  // Without translations the trivial group is E.
+  return chosen.map((group) => (group === "T" || group === "E" ? "E" : { group, translations: false }));
+}
+
+function drawWhich() {
+  show(byId("catalogue"), which() === "chosen");
+  show(byId("json-field"), which() === "json");
+  show(byId("centre-choice"), current?.domain === "image2d" && which() !== "json");
 }
 
 async function ask(event) {
@@ -121,7 +134,6 @@ async function ask(event) {
   const value = (id) => Number(byId(id).value);
   const body = {
     dataset_id: current.id,
-    candidates: candidates(),
     include_subgroups: byId("include-subgroups").checked,
     tolerance: value("tolerance"),
     folds: value("folds"),
@@ -129,6 +141,12 @@ async function ask(event) {
     budget: { max_seconds: value("max-seconds"), max_epochs: value("max-epochs") },
   };
   if (byId("search-name").value) body.name = byId("search-name").value;
+  try {
+    body.candidates = candidates();
+  } catch (error) {
+    notice(byId("search-error"), `The candidates are not JSON: ${error.message}`);
+    return;
+  }
   if (body.candidates.length === 0) {
     notice(byId("search-error"), "Choose at least one group.");
     return;
@@ -156,6 +174,6 @@ export function prepareForm(datasets, load) {
     else askForFile();
   });
   for (const radio of document.querySelectorAll("input[name=which]")) {
-    radio.addEventListener("change", () => show(byId("catalogue"), byId("which-chosen").checked));
+    radio.addEventListener("change", drawWhich);
   }
 }

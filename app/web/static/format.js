@@ -10,6 +10,13 @@ export function number(value, digits = 3) {
   return value.toFixed(digits).replace(/^-/, "−");
 }
 
+// Defects and scores: what is smaller than the last digit is zero.
+export function fixed(value, digits = 3) {
+  if (typeof value !== "number" || !Number.isFinite(value)) return DASH;
+  const text = value.toFixed(digits);
+  return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
+}
+
 export function percent(value) {
   if (typeof value !== "number" || !Number.isFinite(value)) return DASH;
   if (value > 0 && value < 0.001) return "< 0.1 %";
@@ -31,7 +38,7 @@ export function magnitude(value) {
 
 export function interval(estimate, digits = 3) {
   if (!estimate || typeof estimate.low !== "number") return "";
-  return `${number(estimate.low, digits)} … ${number(estimate.high, digits)}`;
+  return `${fixed(estimate.low, digits)} … ${fixed(estimate.high, digits)}`;
 }
 
 export function duration(seconds) {

@@ -1,7 +1,7 @@
 // The ranked candidates as a table; each row opens to the numbers behind it.
 
 import { el, svg } from "./dom.js";
-import { count, duration, groupName, interval, magnitude, number, percent } from "./format.js";
+import { count, duration, fixed, groupName, interval, magnitude, percent } from "./format.js";
 import { badge } from "./verdicts.js";
 
 const cell = (label, className, ...children) => el("td", { "data-label": label, class: className }, ...children);
@@ -18,7 +18,7 @@ function bar(value) {
 
 // Held-out quality: accuracy for classes, R² for numbers.
 export function quality(item) {
-  return item.accuracy ? { name: "Accuracy", estimate: item.accuracy, text: percent } : { name: "R²", estimate: item.r2, text: (value) => number(value) };
+  return item.accuracy ? { name: "Accuracy", estimate: item.accuracy, text: percent } : { name: "R²", estimate: item.r2, text: (value) => fixed(value) };
 }
 
 function fact(name, value) {
@@ -31,13 +31,14 @@ function details(item) {
     "dl",
     { class: "facts" },
     fact(`Held-out ${name.toLowerCase()}`, estimate ? `${text(estimate.mean)} (${text(estimate.low)} … ${text(estimate.high)})` : null),
-    fact("Held-out loss", item.loss_bits ? `${number(item.loss_bits.mean)} bits (${interval(item.loss_bits)})` : null),
-    fact("Gain over the best constant", typeof item.gain_bits === "number" ? `${number(item.gain_bits)} bits` : null),
+    fact("Held-out loss", item.loss_bits ? `${fixed(item.loss_bits.mean)} bits (${interval(item.loss_bits)})` : null),
+    fact("Gain over the best constant", typeof item.gain_bits === "number" ? `${fixed(item.gain_bits)} bits` : null),
     fact("Equivariance error of the network", typeof item.equivariance_error === "number" ? item.equivariance_error.toExponential(1) : null),
     fact("Parameters", count(item.parameters)),
     fact("Floating-point operations a sample", magnitude(item.flops)),
     fact("Elements of the group", item.order === null ? "infinitely many" : count(item.order)),
     fact("The group", item.title),
+    fact("Why this verdict", item.reason),
     fact("Translations", item.translations === false ? "none: about the centre alone" : item.translations ? "included" : null),
     fact("Action on the labels", item.labels),
     fact("Training time", duration(item.seconds)),
@@ -54,14 +55,14 @@ function columnsOf(items, titleOf) {
     ["Rank", false, (item) => cell("Rank", "rank", item.rank ?? "–")],
     ["Group", true, (item) => el("th", { scope: "row" }, disclose(item, mixed && item.translations === false))],
     ["Verdict", true, (item) => verdictCell(item, titleOf)],
-    ["Posterior", false, (item) => cell("Posterior", "", el("span", { class: "numbers" }, bar(item.posterior), percent(item.posterior)))],
-    ["Largest defect", false, (item) => cell("Largest defect", "", el("span", { class: "numbers" }, number(item.defect?.value), el("small", {}, interval(item.defect))))],
+    ["Posterior", false, (item) => cell("Posterior", "posterior", el("span", { class: "numbers" }, bar(item.posterior), percent(item.posterior)))],
+    ["Largest defect", false, (item) => cell("Largest defect", "", el("span", { class: "numbers" }, fixed(item.defect?.value), el("small", {}, interval(item.defect))))],
     [
       held ? `Held-out ${held === "R²" ? held : "accuracy"}` : "Held-out",
       true,
       (item) => cell("Held-out", "", quality(item).estimate ? quality(item).text(quality(item).estimate.mean) : "–"),
     ],
-    ["Score", false, (item) => cell("Score", "strong", number(item.score))],
+    ["Score", false, (item) => cell("Score", "strong", fixed(item.score))],
     [
       "Its three terms",
       false,
@@ -70,7 +71,7 @@ function columnsOf(items, titleOf) {
           "Score terms",
           "terms",
           [["accuracy", item.accuracy_term], ["consistency", item.consistency_term], ["complexity", item.complexity_term]].map(([name, value]) =>
-            el("span", { class: "term" }, el("small", {}, name), " ", number(value)),
+            el("span", { class: "term" }, el("small", {}, name), " ", fixed(value)),
           ),
         ),
     ],

@@ -181,7 +181,7 @@ function drawElements(items, nodes) {
 }
 
 function drawLinks() {
-  const links = [["", "search"], ["/ranking", "ranking"], ["/elements", "elements"], ["/lattice", "lattice"], ["/curves", "learning curves"]];
+  const links = [["", "search"], ["/ranking", "ranking"], ["/elements", "elements"], ["/lattice", "lattice"]];
   byId("raw").replaceChildren(...links.map(([path, name]) => jsonLink(`${base}${path}`, `${name} as JSON`, `${id}${path.replace("/", "-")}.json`)));
 }
 
