@@ -11,7 +11,7 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.db.states import CANCELLING, DONE, FAILED, QUEUED, RUNNING, add_event, set_search_state
+from app.db.states import DONE, FAILED, QUEUED, RUNNING, add_event, set_search_state
 from app.db.tables import Dataset, Element, Search, Trial
 from app.storage import Storage
 from workers.leases import LONGEST_ERROR, Standing, database_now
@@ -86,7 +86,7 @@ class Rankings:
             ).scalar_one_or_none()
         if state is None:
             return Standing.LOST
-        return Standing.CANCELLING if state == CANCELLING else Standing.HELD
+        return Standing.HELD if state in (QUEUED, RUNNING) else Standing.CANCELLING
 
     def record(self, lease: RankLease, result: dict[str, Any]) -> bool:
         """Write the ranking and end the search, all or nothing. False if the lease was lost."""
@@ -101,16 +101,6 @@ class Rankings:
             ids = {row.position: row.id for row in rows}
             if not self._give_up(session, lease, rank_attempts=0):
                 return False
-            for row in result["rows"]:
-                values = {key: row.get(key) for key in ("rank", "verdict", "posterior", "score", "evidence")}
-                session.execute(update(Trial).where(Trial.id == ids[row["position"]]).values(**values))
-            session.execute(delete(Element).where(Element.search_id == search_id))
-            elements = [
-                {"search_id": search_id, "position": position, "evidence": evidence}
-                for position, evidence in enumerate(result["elements"])
-            ]
-            if elements:
-                session.execute(insert(Element), elements)
             planned = session.execute(select(Search.plan).where(Search.id == search_id)).scalar_one()["warnings"]
             best = result["best"]
             ended = set_search_state(
@@ -126,8 +116,17 @@ class Rankings:
                 finished_at=database_now(session),
             )
             if not ended:
-                session.rollback()
                 return False
+            for row in result["rows"]:
+                values = {key: row.get(key) for key in ("rank", "verdict", "posterior", "score", "evidence")}
+                session.execute(update(Trial).where(Trial.id == ids[row["position"]]).values(**values))
+            session.execute(delete(Element).where(Element.search_id == search_id))
+            elements = [
+                {"search_id": search_id, "position": position, "evidence": evidence}
+                for position, evidence in enumerate(result["elements"])
+            ]
+            if elements:
+                session.execute(insert(Element), elements)
             add_event(session, search_id, "ranked", {"best": best, "confidence": result["confidence"]})
         return True
 

@@ -270,10 +270,12 @@ def test_what_is_interrupted_in_a_cancelling_search_is_cancelled(
 
 
 def test_the_reaper_ends_a_cancellation_nobody_else_ends(
-    reaper: Reaper, reader: Sessions, writer: Sessions, search: tuple[str, list[str]]
+    leases: Leases, reaper: Reaper, reader: Sessions, writer: Sessions, search: tuple[str, list[str]]
 ) -> None:
     search_id, trial_ids = search
     set_state(writer, search_id, "cancelling")
+    assert leases.claim(trial_ids[0]) is None
+    assert get_trial(reader, trial_ids[0]).attempt == 0
     reaper.sweep()
     assert get_search(reader, search_id).state == "cancelled"
     assert {get_trial(reader, trial_id).state for trial_id in trial_ids} == {"cancelled"}
@@ -393,6 +395,20 @@ def test_a_ranking_that_was_taken_over_is_thrown_away(
     assert not rankings.record(slow, RESULT | {"summary": "slow"})
     assert rankings.record(fast, RESULT)
     assert get_search(reader, ended).summary == "C2."
+
+
+def test_a_ranking_of_a_search_cancelled_meanwhile_is_thrown_away(
+    rankings: Rankings, writer: Sessions, reader: Sessions, ended: str
+) -> None:
+    lease = rankings.claim(ended)
+    assert lease is not None
+    set_state(writer, ended, "cancelled")
+    assert rankings.renew(lease) is Standing.CANCELLING
+    assert not rankings.record(lease, RESULT)
+    search = get_search(reader, ended)
+    assert (search.state, search.best, search.rank_lease_until) == ("cancelled", None, None)
+    with reader() as session:
+        assert set(session.execute(select(Trial.rank)).scalars()) == {None}
 
 
 def test_a_search_waits_for_its_ranking_only_when_all_trials_ended(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
 from app.client import ServiceError
 from benchmarks.service import ROOT, Service, processes
@@ -153,6 +154,36 @@ def test_the_command_line_says_when_no_service_answers(file: Path) -> None:
     shown = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, cwd=ROOT, env={"PYTHONPATH": "."})
     assert shown.returncode == 1
     assert "erlangen serve" in shown.stderr
+
+
+def test_the_command_line_starts_a_service_of_its_own(file: Path) -> None:
+    script = "import app.cli; app.cli.DEFAULT_URL = 'http://127.0.0.1:9'; app.cli.main()"
+    options = ["search", str(file), "--candidates", "E,C2", "--no-subgroups", "--folds", "2", "--epochs", "2"]
+    before = set(processes())
+    shown = subprocess.run(
+        [sys.executable, "-c", script, *options],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        cwd=ROOT,
+        env={"PYTHONPATH": ".", "COLUMNS": "160", "OMP_NUM_THREADS": "1"},
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert "posterior" in shown.stdout
+    left = [command for pid, (_, command) in processes().items() if pid not in before and str(file) in command]
+    assert left == []
+
+
+@pytest.mark.services
+def test_a_broker_that_forgets_everything_loses_no_search(
+    postgres_url: str, redis_url: str, tmp_path: Path, file: Path, question: dict[str, Any]
+) -> None:
+    with Service(tmp_path / "s", embedded=False, database_url=postgres_url, broker_url=redis_url) as service:
+        search_id, _ = started_search(service, file, question)
+        with redis.Redis.from_url(redis_url) as client:
+            client.flushdb()
+        *_, ended = service.client.follow(search_id)
+        assert ended["state"] == "done"
 
 
 def test_a_refusal_names_the_entry(start: Start, file: Path, question: dict[str, Any]) -> None:
