@@ -155,7 +155,6 @@ def upgrade() -> None:
         batch_op.create_index("ix_trials_state_lease", ["state", "lease_until"], unique=False)
 
 
-
 def downgrade() -> None:
     with op.batch_alter_table("trials", schema=None) as batch_op:
         batch_op.drop_index("ix_trials_state_lease")
