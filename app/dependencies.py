@@ -44,24 +44,24 @@ async def get_doorbell(request: Request) -> Any:
     return request.app.state.doorbell
 
 
-async def current_principal(
-    request: Request, _credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None
-) -> Principal:
-    """Who asks; raises a 401 problem when keys are configured and none of them was sent."""
+# Only for the OpenAPI document: the key ring reads the header itself.
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
+
+
+async def reading_principal(request: Request, _credentials: Credentials = None) -> Principal:
+    """Who asks; raises a 401 problem without a known key where keys are configured, 403 for a key that cannot read."""
+    return _principal(request, READ)
+
+
+async def writing_principal(request: Request, _credentials: Credentials = None) -> Principal:
+    """As `reading_principal`, for a key that can write."""
+    return _principal(request, WRITE)
+
+
+def _principal(request: Request, scope: str) -> Principal:
     ring: KeyRing = request.app.state.keys
-    return ring.principal(request.headers.get("authorization"))
-
-
-CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
-
-
-async def reading_principal(principal: CurrentPrincipal) -> Principal:
-    principal.require(READ)
-    return principal
-
-
-async def writing_principal(principal: CurrentPrincipal) -> Principal:
-    principal.require(WRITE)
+    principal = ring.principal(request.headers.get("authorization"))
+    principal.require(scope)
     return principal
 
 

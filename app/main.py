@@ -17,6 +17,7 @@ from app.logs import configure_logging
 from app.metrics import Metrics
 from app.middleware import LOOPBACK_HOSTS, Guard, Observe, host_name
 from app.routes import candidates, datasets, events, evidence, groups, pages, searches, service
+from app.services.polling import SearchPoller
 from app.settings import Settings, get_settings
 from app.shutdown import watch_signals
 from app.storage import Storage
@@ -51,6 +52,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.storage = Storage.from_url(settings.storage_url, settings.data_dir / "cache")
     app.state.doorbell = Doorbell(settings)
     app.state.metrics = Metrics(app.state.reader)
+    app.state.poller = SearchPoller(app.state.reader)
     app.state.stopping = threading.Event()
     # Event streams read in threads of their own, so that a thousand followers leave the other routes theirs.
     app.state.stream_limiter = CapacityLimiter(STREAM_THREADS)
@@ -61,7 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Observe, metrics=app.state.metrics)
     # Routers carry their own /v1: a prefix given here would be missing from the templates that metrics count by.
     for module in (searches, events, evidence, candidates, datasets, groups, service, pages):
-        app.include_router(module.router)
+        app.router.routes.extend(module.router.routes)
     return app
 
 

@@ -8,7 +8,7 @@ import time
 from urllib.parse import urlsplit
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,13 +22,18 @@ CSP = (
     "default-src 'self'; style-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+SECURITY_HEADERS = [
+    (b"content-security-policy", CSP.encode()),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 log = structlog.get_logger("erlangen.http")
 
 
 class Observe:
-    """Give each request an id, its answer the security headers, and count, time and log it.
+    """Give each request an id, its answer the security headers, and count and time it; log writes and refusals.
 
     An unexpected error becomes a problem document here; its stack trace goes to the log only.
     """
@@ -50,13 +55,11 @@ class Observe:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(raw=message.setdefault("headers", []))
-                headers.append("X-Request-ID", request_id)
-                headers.append("X-Content-Type-Options", "nosniff")
-                headers.append("Referrer-Policy", "no-referrer")
-                headers.append("Content-Security-Policy", CSP)
-                if "cache-control" not in headers:
-                    headers.append("Cache-Control", "no-store")
+                headers = message.setdefault("headers", [])
+                if not any(name == b"cache-control" for name, _ in headers):
+                    headers.append((b"cache-control", b"no-store"))
+                headers.extend(SECURITY_HEADERS)
+                headers.append((b"x-request-id", request_id.encode()))
                 self._note(scope, status, time.perf_counter() - started)
             await send(message)
 
@@ -75,8 +78,8 @@ class Observe:
         # Unknown paths and methods share a label: a scanner must not fill the registry.
         template = getattr(scope.get("route"), "path_format", None) or "unmatched"
         self.metrics.observe(method if template != "unmatched" else "any", template, status, seconds)
-        level = log.info if method not in SAFE_METHODS or status >= 400 else log.debug
-        level("request", method=method, path=scope["path"], status=status, ms=round(seconds * 1000, 2))
+        if method not in SAFE_METHODS or status >= 400:
+            log.info("request", method=method, path=scope["path"], status=status, ms=round(seconds * 1000, 2))
 
 
 class Guard:

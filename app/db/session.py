@@ -43,5 +43,6 @@ def session_factory(engine: Engine) -> sessionmaker[Session]:
 
 
 def reader_factory(engine: Engine) -> sessionmaker[Session]:
-    """Sessions that only read: on SQLite they never wait for a writer."""
-    return sessionmaker(engine.execution_options(read_only=True), expire_on_commit=False)
+    """Sessions that only read: on SQLite they never wait for a writer, on PostgreSQL they open no transaction."""
+    options = {"read_only": True} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+    return sessionmaker(engine.execution_options(**options), expire_on_commit=False)

@@ -17,6 +17,7 @@ from app.schemas.common import GroupFilter, SearchId, Text, problems
 from app.schemas.searches import SearchItem, SearchList, SearchRequest, SearchState, Verdict
 from app.services import idempotency, searches
 from app.services.idempotency import Answer
+from app.services.polling import SearchPoller
 
 router = APIRouter(prefix="/v1", tags=["searches"])
 
@@ -90,10 +91,10 @@ def list_searches(
 
 
 @router.get("/searches/{search_id}", response_model=SearchItem, responses=problems(404), summary="Read a search")
-def get_search(search_id: SearchId, principal: ReadAccess, reader: Reader) -> Response:
+async def get_search(request: Request, search_id: SearchId, principal: ReadAccess) -> Response:
     """State, progress and, once it is done, the best group of a search."""
-    with reader() as session:
-        row = repository.find(session, principal.owner, search_id)
+    poller: SearchPoller = request.app.state.poller
+    row = await poller.find(principal.owner, search_id)
     if row is None:
         raise Problem.not_found("search", search_id)
     # The hottest route: the dictionary is written as it is, the model above documents it and the tests compare them.
