@@ -1,21 +1,24 @@
 """Which samples train a network and which testify against it.
 
-Samples that are not independent (same value of the `groups` column, equal x, or x that a tested element maps onto one
-another) form a *cluster* and never lie on both sides of a split.
+Samples that are not independent (same value of the `groups` column, equal x, or copies of one another under a tested
+element that keeps the labels) form a *cluster* and never lie on both sides of a split.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+Array = NDArray[Any]
 IntArray = NDArray[np.int64]
 VALIDATION_SHARE = 0.15
+_AGREEMENT = 0.95
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Split:
     test: IntArray
 
 
-def row_hashes(x: NDArray[np.generic]) -> NDArray[np.void]:
+def row_hashes(x: Array) -> Array:
     """One comparable value per row of x (n, ...): equal rows give equal values."""
     rows = np.ascontiguousarray(x.reshape(len(x), -1))
     if rows.dtype.kind == "f":
@@ -35,31 +38,42 @@ def row_hashes(x: NDArray[np.generic]) -> NDArray[np.void]:
     return rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
 
 
-def clusters(x: NDArray[np.generic], groups: IntArray | None, moved: Iterable[NDArray[np.generic]]) -> IntArray:
-    """Cluster number of every sample, (n,); `moved` yields g.x for each tested element."""
+def orbit_links(x: Array, y: Array, moved: Iterable[tuple[Array, Array]], classification: bool) -> Iterator[IntArray]:
+    """Pairs of samples that a tested element maps onto one another, (2, pairs) for each element.
+
+    `moved` yields (g.x, g.y) for each element, y (n,) classes or (n, p) targets of unit variance. Elements whose pairs
+    disagree about the label are left out: the data contradicts them, and their pairs are not copies of one another.
+    """
+    own = {value.tobytes(): i for i, value in enumerate(row_hashes(x))}
+    for other, labels in moved:
+        targets = np.asarray([own.get(value.tobytes(), -1) for value in row_hashes(other.astype(x.dtype, copy=False))])
+        hit = np.flatnonzero(targets >= 0)
+        if len(hit) == 0:
+            continue
+        here, there = labels[hit], y[targets[hit]]
+        agreement = (here == there).mean() if classification else 1.0 - 0.5 * float(((here - there) ** 2).mean())
+        if agreement >= _AGREEMENT:
+            yield np.stack([hit, targets[hit]])
+
+
+def clusters(x: Array, groups: IntArray | None, links: Iterable[IntArray]) -> IntArray:
+    """Cluster number of every sample, (n,): equal x, equal value of `groups`, or joined by `links` (2, pairs)."""
     n = len(x)
     _, codes = np.unique(row_hashes(x), return_inverse=True)
-    links = [np.stack([np.arange(n), n + codes])]
+    edges = [np.stack([np.arange(n), n + codes])]
     offset = n + int(codes.max()) + 1
     if groups is not None:
         _, group_codes = np.unique(groups, return_inverse=True)
-        links.append(np.stack([np.arange(n), offset + group_codes]))
+        edges.append(np.stack([np.arange(n), offset + group_codes]))
         offset += int(group_codes.max()) + 1
-    own = {value.tobytes(): n + int(code) for value, code in zip(row_hashes(x), codes, strict=True)}
-    for other in moved:
-        targets = [own.get(value.tobytes(), -1) for value in row_hashes(other.astype(x.dtype, copy=False))]
-        hit = np.flatnonzero(np.asarray(targets) >= 0)
-        links.append(np.stack([hit, np.asarray(targets)[hit]]))
-    edges = np.concatenate(links, axis=1)
-    graph = coo_matrix((np.ones(edges.shape[1]), (edges[0], edges[1])), shape=(offset, offset))
+    rows, columns = np.concatenate([*edges, *links], axis=1)
+    graph = coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(offset, offset))
     _, labels = connected_components(graph, directed=False)
     _, result = np.unique(labels[:n], return_inverse=True)
-    return result.astype(np.int64)
+    return np.asarray(result, dtype=np.int64)
 
 
-def cross_fit(
-    cluster: IntArray, y: NDArray[np.generic] | None, folds: int, seed: int, split: NDArray[np.int8] | None
-) -> list[Split]:
+def cross_fit(cluster: IntArray, y: Array | None, folds: int, seed: int, split: Array | None) -> list[Split]:
     """One Split per fold (a single one when the data set brings its own train/test `split`).
 
     `y` holds class indices to spread over the folds, None for a regression. Raises ValueError when there are fewer
@@ -73,7 +87,7 @@ def cross_fit(
     return [_inner(everything[fold != k], everything[fold == k], cluster, rng) for k in range(folds)]
 
 
-def _assign(cluster: IntArray, y: NDArray[np.generic] | None, folds: int, rng: np.random.Generator) -> IntArray:
+def _assign(cluster: IntArray, y: Array | None, folds: int, rng: np.random.Generator) -> IntArray:
     """Fold of every sample: whole clusters, largest first, each to the fold that has least of its main class."""
     sizes = np.bincount(cluster)
     if len(sizes) < folds:

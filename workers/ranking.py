@@ -30,7 +30,7 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
     verdicts = {
         p: verdict([evidence[c] for c in plan["nodes"][p]["classes"]], tolerance, len(evidence), learned) for p in done
     }
-    terms = {p: _terms(plan, p, done, evidence) for p in done}
+    terms = {p: _terms(plan, p, done, evidence, learned) for p in done}
     positions = sorted(done)
     probabilities = dict(zip(positions, posterior([terms[p].score() for p in positions]), strict=True)) if done else {}
     weights = request.get("weights") or {}
@@ -90,18 +90,21 @@ def _class_evidence(
 
 
 def _terms(
-    plan: dict[str, Any], position: int, done: dict[int, dict[str, Any]], evidence: list[ClassEvidence]
+    plan: dict[str, Any], position: int, done: dict[int, dict[str, Any]], evidence: list[ClassEvidence], learned: bool
 ) -> Terms:
     node = plan["nodes"][position]
+    mixed = len({n["translations"] for n in plan["nodes"]}) > 1
+    complexity = complexity_term(int(node["order"]), mixed and bool(node["translations"]))
+    if not learned:
+        return Terms(0.0, 0.0, complexity)
     kernel = None
     base = min(done)
     if all("log2_evidence" in t["metrics"] for t in done.values()) and not plan["nodes"][base]["spec"]["x"]:
         kernel = done[position]["metrics"]["log2_evidence"] - done[base]["metrics"]["log2_evidence"]
-    mixed = len({n["translations"] for n in plan["nodes"]}) > 1
     return Terms(
         accuracy_term(done[position]["metrics"].get("gain_bits")),
         consistency_term([evidence[c].log2_bayes_factor for c in node["classes"]], kernel),
-        complexity_term(int(node["order"]), mixed and bool(node["translations"])),
+        complexity,
     )
 
 

@@ -8,15 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from models.actions.samples import transform_samples
-from workers.folds import IntArray, Split, clusters, cross_fit
+from models.actions.samples import transform_classes, transform_outputs, transform_samples
+from workers.folds import Array, IntArray, Split, clusters, cross_fit, orbit_links
 
 MAX_WITNESS_ROWS = 6000
 _MAX_ORBIT_ROWS = 20_000
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -63,8 +60,8 @@ def load_samples(job: dict[str, Any]) -> Samples:
         y = np.asarray(y, dtype=np.int64)
     groups = _optional(dataset.get("groups"))
     split = _optional(dataset.get("split"))
-    tested = _moved(x, plan, dataset["domain"]) if len(x) <= _MAX_ORBIT_ROWS else iter(())
-    cluster = clusters(x, groups, tested)
+    moved = _moved(x, y, plan, dataset["domain"]) if len(x) <= _MAX_ORBIT_ROWS else iter(())
+    cluster = clusters(x, groups, orbit_links(x, y, moved, classification))
     seed = int(request.get("seed") or 0)
     splits = cross_fit(cluster, y if classification else None, int(request["folds"]), seed, split)
     rng = np.random.default_rng([seed, 2])
@@ -77,11 +74,12 @@ def _optional(path: str | None) -> Array | None:
     return None if path is None else np.load(path, allow_pickle=False)
 
 
-def _moved(x: Array, plan: dict[str, Any], domain: str) -> Iterator[Array]:
-    batch = torch.from_numpy(x)
+def _moved(x: Array, y: Array, plan: dict[str, Any], domain: str) -> Iterator[tuple[Array, Array]]:
+    samples, labels = torch.from_numpy(x), torch.from_numpy(y)
+    move = transform_classes if y.dtype.kind == "i" else transform_outputs
     for actions in class_actions(plan):
         for action in actions:
-            yield transform_samples(batch, action, domain).numpy()
+            yield transform_samples(samples, action, domain).numpy(), move(labels, action).numpy()
 
 
 def constant_losses(samples: Samples) -> Array:

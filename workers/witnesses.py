@@ -18,7 +18,8 @@ from models.actions.samples import transform_classes, transform_outputs, transfo
 from models.groups.action import from_spec
 from models.kernels import Regressor
 from workers.fitting import Fitted, predict, sample_losses
-from workers.samples import Array, Samples, class_actions
+from workers.folds import Array
+from workers.samples import Samples, class_actions
 
 Predictor = Callable[[Tensor], Tensor]
 LossFunction = Callable[[Tensor, Tensor], Tensor]
@@ -100,16 +101,16 @@ def kernel_testimony(
 ) -> tuple[Testimony, float] | None:
     """A Gaussian process with the candidate's group as one more witness, and its log evidence in bits.
 
-    None where it does not apply: images, labels that move, too many samples for n^3.
+    None where it does not apply: images, classes, labels that move, too many samples for n^3.
     """
     acting = from_spec(spec)
     n = len(samples.x)
     labels_move = any(a["labels"] is not None for actions in class_actions(job["plan"]) for a in actions)
-    if spec["domain"] != "vector" or labels_move or n > _KERNEL_ROWS or n * n * acting.group.order > _KERNEL_WORK:
+    if spec["domain"] != "vector" or samples.classification or labels_move:
         return None
-    x = samples.x.astype(np.float64)
-    y = np.eye(samples.outputs)[samples.y] if samples.classification else samples.y.astype(np.float64)
-    y = (y - y.mean(0)) / np.maximum(y.std(0), 1e-12)
+    if n > _KERNEL_ROWS or n * n * acting.group.order > _KERNEL_WORK:
+        return None
+    x, y = samples.x.astype(np.float64), samples.y.astype(np.float64)
     predictors: list[Predictor] = []
     constants = []
     for split, rows in zip(samples.splits, samples.tests, strict=True):
@@ -122,8 +123,7 @@ def kernel_testimony(
     )
     _, first = np.unique(samples.cluster, return_index=True)
     whole = Regressor(acting, x[first], y[first])
-    share = (samples.outputs - 1) / samples.outputs if samples.classification else 1.0
-    return said, whole.found.log_evidence * share / float(np.log(2.0))
+    return said, whole.found.log_evidence / float(np.log(2.0))
 
 
 def _kernel_predictor(regressor: Regressor) -> Predictor:

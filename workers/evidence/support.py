@@ -11,7 +11,8 @@ from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
 from models.actions.samples import transform_samples
-from workers.samples import Array, Samples
+from workers.folds import Array
+from workers.samples import Samples
 
 _PROBES = 400
 _REFERENCE = 3000

@@ -1,0 +1,140 @@
+"""The statistics that decide a search, against simulation and known values."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workers.evidence.orbits import UNKNOWN, Defect, Witness, defect, holm
+from workers.evidence.posterior import CAP_FOR, confidence, log2_bayes_factor, posterior
+from workers.evidence.verdicts import ClassEvidence, verdict
+from workers.intervals import mean_and_error
+from workers.scoring import Terms, complexity_term, consistency_term
+
+
+def simulate(rng, n, shift, cluster=None):
+    constant = np.ones(n)
+    base = rng.uniform(0.2, 0.6, n)
+    excess = rng.normal(shift, 0.5, (1, n))
+    return Witness("w", base, constant, excess, np.arange(n) if cluster is None else cluster)
+
+
+def test_the_defect_is_the_share_of_what_was_learned():
+    rng = np.random.default_rng(0)
+    found = defect([simulate(rng, 20_000, 0.3)], 0)
+    assert found.value == pytest.approx(0.5, abs=0.03)
+    assert found.learned == pytest.approx(0.6, abs=0.01)
+    low, high = found.interval()
+    assert low < 0.5 < high
+
+
+def test_intervals_cover_and_p_values_are_uniform_under_the_null():
+    rng = np.random.default_rng(1)
+    rejected = covered = 0
+    for _ in range(400):
+        found = defect([simulate(rng, 120, 0.0)], 0)
+        low, high = found.interval()
+        covered += low <= 0 <= high
+        rejected += found.p_value(0.0) < 0.05
+    assert covered / 400 > 0.91
+    assert rejected / 400 < 0.09
+
+
+def test_a_blind_or_ignorant_witness_is_not_heard():
+    rng = np.random.default_rng(2)
+    good = simulate(rng, 500, 0.0)
+    blind = Witness("blind", good.base, good.constant, np.full((1, 500), np.nan), good.cluster)
+    ignorant = Witness("ignorant", good.constant + rng.normal(0, 0.1, 500), good.constant, good.excess, good.cluster)
+    assert defect([good, blind, ignorant], 0).witnesses == ("w",)
+    assert defect([blind, ignorant], 0) is UNKNOWN
+
+
+def test_errors_respect_clusters():
+    rng = np.random.default_rng(3)
+    values = np.repeat(rng.normal(0, 1, 50), 10)
+    _, naive, _ = mean_and_error(values, np.arange(500))
+    _, honest, freedom = mean_and_error(values, np.repeat(np.arange(50), 10))
+    assert freedom == 49
+    assert honest > 2.5 * naive
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_is_monotone_and_never_below_the_raw_value(values):
+    adjusted = holm(values)
+    order = np.argsort(values, kind="stable")
+    assert all(a >= p for a, p in zip(adjusted, values, strict=True))
+    assert all(adjusted[order[i]] <= adjusted[order[i + 1]] for i in range(len(values) - 1))
+    assert max(adjusted) <= 1
+
+
+def test_holm_against_a_known_table():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+
+
+@settings(deadline=None)
+@given(st.floats(-0.3, 6), st.floats(0.001, 3), st.floats(0, 1), st.integers(1, 2000))
+def test_bayes_factors_are_finite_and_bounded(value, error, learned, freedom):
+    bits = log2_bayes_factor(Defect(value, error, freedom, learned, ("w",)), 0.05)
+    assert -60 <= bits <= CAP_FOR
+
+
+def test_bayes_factors_point_the_right_way():
+    def bits(value, error, learned=0.9):
+        return log2_bayes_factor(Defect(value, error, 500, learned, ("w",)), 0.05)
+
+    assert bits(0.0, 0.01) > 3
+    assert bits(0.5, 0.05) < -20
+    assert bits(4.0, 1.0) < -3
+    assert abs(bits(0.3, 5.0)) < 3
+    assert bits(0.0, 0.01, learned=0.1) < bits(0.0, 0.01, learned=0.9)
+    assert log2_bayes_factor(UNKNOWN, 0.05) == 0.0
+
+
+@given(st.lists(st.floats(-300, 300), min_size=1, max_size=20))
+def test_posteriors_sum_to_one_in_the_order_of_the_scores(scores):
+    probabilities = posterior(scores)
+    assert sum(probabilities) == pytest.approx(1)
+    assert probabilities[int(np.argmax(scores))] == max(probabilities)
+
+
+def test_confidence_is_the_crystallographers():
+    assert confidence([0.9, 0.1]) == pytest.approx(math.sqrt(0.9 * 0.8))
+    assert confidence([1.0]) == 1.0
+    assert confidence([0.5, 0.5]) == 0.0
+
+
+def test_nothing_known_favours_the_smaller_group():
+    silent = [
+        Terms(0.0, consistency_term([0.0] * k, None), complexity_term(order, False)) for k, order in ((0, 1), (6, 8))
+    ]
+    assert silent[0].score() > silent[1].score()
+    assert silent[0].score({"complexity": 0.0}) == silent[1].score({"complexity": 0.0})
+
+
+def member(value, error, support="shown", p_holm=None, freedom=1000):
+    found = Defect(value, error, freedom, 0.8, ("w",))
+    p = found.p_value(0.05)
+    return ClassEvidence("g", "turn g", found, support, p, p if p_holm is None else p_holm, 0.0)
+
+
+def test_the_five_verdicts():
+    def name(*members, learned=True):
+        return verdict(list(members), 0.05, len(members), learned).name
+
+    assert name(member(0.0, 0.005), member(0.01, 0.005)) == "certified"
+    assert name(member(0.0, 0.005), member(0.07, 0.03)) == "approximate"
+    assert name(member(0.0, 0.005), member(0.6, 0.03)) == "refuted"
+    assert name(member(0.0, 0.005), member(0.9, 0.03, support="not_shown")) == "untested"
+    assert name(member(0.0, 0.3)) == "undetermined"
+    assert name(member(0.0, 0.001), learned=False) == "undetermined"
+    assert name() == "certified"
+
+
+def test_a_refutation_names_its_element_and_indecision_the_data_it_needs():
+    against = verdict([member(0.0, 0.01), member(0.6, 0.03)], 0.05, 2, True)
+    assert against.element == "g"
+    assert "60%" in against.reason
+    unclear = verdict([member(0.0, 0.2)], 0.05, 1, True)
+    assert unclear.factor == pytest.approx((1.6464 * 0.2 / 0.05) ** 2, rel=0.01)

@@ -1,0 +1,177 @@
+"""Whole searches inside one process: planted truths, traps, and the same answer twice."""
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+from models.groups.plan import plan_search
+from workers.ranking import rank_search
+from workers.training import run_trial
+
+
+@pytest.fixture
+def search(tmp_path):
+    """search(x, y, candidates, ...) -> (ranking, plan): every trial and the ranking, in this process."""
+
+    def run(x, y, candidates, *, task="classification", groups=None, split=None, epochs=12, only=None, folds=2):
+        number = len(list(tmp_path.iterdir()))
+        here = tmp_path / str(number)
+        here.mkdir()
+        arrays = {"x": x, "y": y, "groups": groups, "split": split}
+        paths = {}
+        for name, value in arrays.items():
+            paths[name] = None if value is None else str(here / f"{name}.npy")
+            if value is not None:
+                np.save(here / f"{name}.npy", value)
+        domain = "vector" if x.ndim == 2 else "image2d"
+        classes = int(y.max()) + 1 if task == "classification" else None
+        target_dim = None if classes else int(np.reshape(y, (len(y), -1)).shape[1])
+        facts = {
+            "domain": domain,
+            "x_shape": list(x.shape[1:]),
+            "task": task,
+            "target_dim": target_dim,
+            "classes": classes,
+        }
+        plan = plan_search(candidates, **facts, include_subgroups=True, max_candidates=64)
+        request = {"folds": folds, "seeds": 1, "seed": 0, "tolerance": 0.05,
+                   "budget": {"max_seconds": 3000, "max_epochs": epochs}, "weights": {}}  # fmt: skip
+        trials = []
+        for position in range(len(plan["nodes"])) if only is None else only:
+            out = here / f"trial{position}"
+            out.mkdir()
+            job = {"dataset": {**paths, **facts, "n": len(x)}, "plan": plan, "request": request, "position": position,
+                   "threads": 1, "device": "cpu"}  # fmt: skip
+            seen = []
+            metrics = run_trial(job, out, lambda fraction, message, seen=seen: seen.append(fraction))
+            assert seen == sorted(seen)
+            assert seen[-1] == 1.0
+            files = {f.name: str(f) for f in out.iterdir()}
+            trials.append({"position": position, "state": "done", "metrics": metrics, "error": None, "arrays": files})
+        return rank_search({"plan": plan, "request": request, "trials": trials}), plan, trials
+
+    return run
+
+
+def mirror_images(rng, n=500):
+    """Labels that survive x -> -x and nothing else of the square: how much brighter the top is, both halves alike."""
+    x = rng.normal(size=(n, 1, 6, 6)).astype(np.float32)
+    ramp = np.linspace(1, -1, 6)[None, None, :, None] * np.array([1.0, 0.2, 0.6, 0.6, 0.2, 1.0])
+    return x, ((x * ramp).sum((1, 2, 3)) > 0).astype(np.int64)
+
+
+def by_name(ranking):
+    return {row["evidence"]["name"]: row for row in ranking["rows"]}
+
+
+def test_a_planted_mirror_about_the_centre_is_found(search):
+    x, y = mirror_images(np.random.default_rng(0))
+    ranking, _, _ = search(x, y, [{"group": "D2", "translations": False}])
+    assert ranking["best"]["group"] == "D1"
+    rows = by_name(ranking)
+    assert rows["D1 about the centre"]["verdict"] != "refuted"
+    assert {rows[f"{g} about the centre"]["verdict"] for g in ("C2", "D1y", "D2")} == {"refuted"}
+    assert [row["rank"] for row in ranking["rows"]] == list(range(1, len(ranking["rows"]) + 1))
+    scores = [row["score"] for row in ranking["rows"]]
+    assert scores == sorted(scores, reverse=True)
+    assert [row["posterior"] for row in ranking["rows"]] == sorted(
+        (r["posterior"] for r in ranking["rows"]), reverse=True
+    )
+
+
+def test_the_same_job_gives_the_same_numbers(search):
+    x, y = mirror_images(np.random.default_rng(1), 200)
+    runs = [search(x, y, ["D1"], epochs=3)[0] for _ in range(2)]
+    for first, second in zip(runs[0]["rows"], runs[1]["rows"], strict=True):
+        assert first == second
+    assert runs[0]["elements"] == runs[1]["elements"]
+
+
+def test_no_signal_gives_no_symmetry(search):
+    rng = np.random.default_rng(2)
+    x, y = rng.normal(size=(300, 2)).astype(np.float32), rng.integers(0, 2, 300)
+    ranking, _, _ = search(x, y, ["D4"], epochs=5)
+    assert {row["verdict"] for row in ranking["rows"]} == {"undetermined"}
+    assert ranking["best"]["group"] == "E"
+    assert "No symmetry can be named" in ranking["summary"]
+
+
+def test_a_sign_action_beats_the_trivial_one_where_labels_flip(search):
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(300, 2)).astype(np.float32)
+    y = np.tanh(2 * x[:, 0]) * np.cosh(x[:, 1]) + rng.normal(0, 0.05, 300)
+    candidates = ["D1", {"group": "D1", "labels": "sign"}]
+    ranking, _, _ = search(x, y.astype(np.float32), candidates, task="regression")
+    assert ranking["best"]["labels"] == "sign"
+    assert by_name(ranking)["D1"]["verdict"] == "refuted"
+
+
+def test_vector_labels_that_turn_with_x_are_found(search):
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(300, 2)).astype(np.float32)
+    y = x * (x**2).sum(1, keepdims=True) + rng.normal(0, 0.1, (300, 2))
+    ranking, _, _ = search(x, y.astype(np.float32), [{"group": "C4", "labels": "vector"}], task="regression")
+    assert (ranking["best"]["group"], ranking["best"]["labels"]) == ("C4", "vector")
+
+
+def test_unseen_poses_are_untested(search):
+    rng = np.random.default_rng(5)
+    radius, angle = rng.uniform(1, 2, 400), rng.uniform(-0.4, 0.4, 400)
+    x = np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1).astype(np.float32)
+    y = (radius > 1.5).astype(np.int64)
+    ranking, _, _ = search(x, y, ["C4"], epochs=6)
+    rows = by_name(ranking)
+    assert rows["C4"]["verdict"] == rows["C2"]["verdict"] == "untested"
+
+
+def test_tic_tac_toe_knows_the_eight_permutations_of_its_board(search):
+    with np.load("app/demo/tic_tac_toe.npz", allow_pickle=False) as data:
+        x, y = data["x"].reshape(-1, 9).astype(np.float32), np.unique(data["y"], return_inverse=True)[1]
+    turn, mirror = [6, 3, 0, 7, 4, 1, 8, 5, 2], [2, 1, 0, 5, 4, 3, 8, 7, 6]
+    board = {"group": "custom", "name": "board", "generators": [turn, mirror]}
+    ranking, _, _ = search(x, y, [board, "Z9", {"group": "S2", "on": [0, 1]}, {"group": "S2", "on": [3, 5]}], epochs=8)
+    assert (ranking["best"]["group"], ranking["best"]["verdict"]) == ("board", "certified")
+    outside = [row for name, row in by_name(ranking).items() if name in ("Z9", "S2 on 0,1", "S2 on 3,5")]
+    assert len(outside) == 3
+    assert all(row["verdict"] != "certified" for row in outside)
+
+
+def test_a_split_column_and_groups_are_honoured(search):
+    x, y = mirror_images(np.random.default_rng(6), 240)
+    groups, split = np.repeat(np.arange(60), 4), np.repeat([0, 0, 0, 1], 60).astype(np.int8)
+    _, _, trials = search(x, y, ["D1"], groups=groups, split=split, epochs=2, only=[0])
+    assert np.load(trials[0]["arrays"]["rows.npy"]).tolist() == list(range(180, 240))
+    assert len(set(np.load(trials[0]["arrays"]["cluster.npy"]).tolist())) == 15
+
+
+def test_a_failed_trial_is_named_and_not_ranked(search):
+    x, y = mirror_images(np.random.default_rng(7), 120)
+    _, plan, trials = search(x, y, ["D1"], epochs=2)
+    lost = [{**trials[0]}, {**trials[1], "state": "crashed", "metrics": None, "arrays": {}}]
+    ranking = rank_search({"plan": plan, "request": {"tolerance": 0.05, "weights": {}}, "trials": lost})
+    assert [row["position"] for row in ranking["rows"]] == [0]
+    assert any("D1" in w for w in ranking["warnings"])
+
+
+def test_weights_change_the_order_but_not_the_posterior(search):
+    x, y = mirror_images(np.random.default_rng(8), 200)
+    _, plan, trials = search(x, y, ["D2"], epochs=4)
+
+    def ranked(weights):
+        return rank_search({"plan": plan, "request": {"tolerance": 0.05, "weights": weights}, "trials": trials})
+
+    plain, steep = ranked({}), ranked({"accuracy": 0.0, "consistency": 0.0, "complexity": 5.0})
+    assert steep["rows"][0]["evidence"]["name"] == "T"
+    posterior = {r["position"]: r["posterior"] for r in plain["rows"]}
+    assert {r["position"]: r["posterior"] for r in steep["rows"]} == posterior
+    for row in plain["rows"]:
+        e = row["evidence"]
+        assert row["score"] == pytest.approx(e["accuracy_term"] + e["consistency_term"] - e["complexity_term"])
+
+
+def test_the_stored_network_says_how_to_rebuild_itself(search):
+    x, y = mirror_images(np.random.default_rng(9), 120)
+    _, _, trials = search(x, y, ["D1"], epochs=1, only=[1])
+    with safe_open(trials[0]["arrays"]["network.safetensors"], "pt") as stored:
+        assert "config" in stored.metadata()["erlangen"]
+        assert any(key.endswith("weight") for key in stored.keys())
