@@ -5,14 +5,15 @@ import { fixed, groupName, interval, number } from "./format.js";
 
 const CHART = { width: 300, height: 34, pad: 8 };
 
-// One scale for all rows: from a little below zero to the largest bound, cut at `most`.
+// One scale for all rows. It is linear up to about the tolerance and logarithmic beyond, so that a defect of 0.01 and
+// one of 10 can both be read.
 function scaleOf(items, tolerance) {
+  const bend = (value) => Math.asinh(value / tolerance);
   const bounds = items.flatMap(({ defect }) => (defect ? [defect.low, defect.value, defect.high] : [])).filter(Number.isFinite);
-  const most = Math.min(Math.max(...bounds, tolerance * 2, 0.2), 1.5);
-  const least = Math.max(Math.min(...bounds, 0), -0.25) - 0.03 * most;
+  const most = bend(Math.max(...bounds, tolerance * 4));
+  const least = Math.min(bend(Math.max(Math.min(...bounds, 0), -10 * tolerance)), -0.04 * most);
   const inner = CHART.width - 2 * CHART.pad;
-  const x = (value) => CHART.pad + ((Math.min(Math.max(value, least), most) - least) / (most - least)) * inner;
-  return { x, least, most };
+  return { most: Math.sinh(most) * tolerance, x: (value) => CHART.pad + ((Math.max(bend(value), least) - least) / (most - least)) * inner };
 }
 
 function standing(defect, tolerance) {
@@ -27,7 +28,6 @@ function chart(item, scale, tolerance) {
   const middle = CHART.height / 2;
   const low = Number.isFinite(defect.low) ? defect.low : defect.value;
   const high = Number.isFinite(defect.high) ? defect.high : defect.value;
-  const cut = high > scale.most;
   const label = `defect ${fixed(defect.value)}, interval ${fixed(low)} to ${fixed(high)}, tolerance ${tolerance}`;
   return svg(
     "svg",
@@ -37,7 +37,6 @@ function chart(item, scale, tolerance) {
     svg("line", { class: "zero", x1: scale.x(0), x2: scale.x(0), y1: 3, y2: CHART.height - 3 }),
     svg("line", { class: "tolerance", x1: scale.x(tolerance), x2: scale.x(tolerance), y1: 0, y2: CHART.height }),
     svg("line", { class: "whisker", x1: scale.x(low), x2: scale.x(high), y1: middle, y2: middle }),
-    cut ? svg("path", { class: "arrow", d: `M${scale.x(high) - 5} ${middle - 5} L${scale.x(high) + 2} ${middle} L${scale.x(high) - 5} ${middle + 5}` }) : null,
     svg("circle", { class: "estimate", cx: scale.x(defect.value), cy: middle, r: 4.5 }),
   );
 }
@@ -50,10 +49,12 @@ const SUPPORT = {
 
 const cell = (label, ...children) => el("td", { "data-label": label }, ...children);
 
-// The axis above the charts, with round values that lie on the scale.
+// The axis above the charts: zero, the tolerance, and round values that have room.
 function axis(scale, tolerance) {
-  const round = [0.1, 0.25, 0.5, 1, 1.5].filter((value) => value <= scale.most && value > tolerance * 1.8);
-  const marks = [0, ...round.filter((value) => scale.x(value) - scale.x(0) > 40)];
+  const marks = [0, tolerance];
+  for (const value of [0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]) {
+    if (value <= scale.most && scale.x(value) - scale.x(marks.at(-1)) > 26) marks.push(value);
+  }
   return svg(
     "svg",
     { viewBox: `0 0 ${CHART.width} 16`, class: "axis", "aria-hidden": "true" },
@@ -70,7 +71,7 @@ export function elementsTable(items, tolerance, groupOf) {
       {},
       el("th", { scope: "row" }, item.title ?? item.element),
       cell("Defect", el("div", { class: "defect-cell" }, chart(item, scale, tolerance), el("span", { class: "numbers" }, fixed(item.defect?.value), el("small", {}, interval(item.defect))))),
-      cell("p (Holm)", number(item.p_holm)),
+      cell("p (Holm)", item.p_holm === 0 ? "< 10⁻³⁰⁰" : number(item.p_holm)),
       cell("log₁₀ Bayes factor", fixed(item.log10_bayes_factor, 1)),
       cell("Poses in the data", item.support ? SUPPORT[item.support.status] ?? item.support.status : "–"),
       cell("In groups", el("span", { class: "groups" }, [...new Set((item.in_groups ?? []).map(groupOf))].map((name) => groupName(name)))),

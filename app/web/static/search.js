@@ -170,8 +170,8 @@ function drawElements(items, nodes) {
   const tolerance = ranking.tolerance;
   const groups = new Map(nodes.map((node) => [node.name, node.group]));
   byId("elements-note").replaceChildren(
-    "The defect is the share of the learned information that an element destroys: 0 means symmetric, about 1 means everything lost. ",
-    `The shaded band ends at the tolerance, ${tolerance}.`,
+    "The defect is the share of the learned information that an element destroys: 0 means symmetric, 1 means everything lost, and beyond 1 a network was led to be confidently wrong. ",
+    `The shaded band ends at the tolerance, ${tolerance}; the axis is logarithmic beyond it.`,
   );
   byId("elements").replaceChildren(
     items.length
