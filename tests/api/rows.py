@@ -118,7 +118,7 @@ class Rows:
         if state in (states.FAILED, states.CRASHED):
             trial.error = "the loss is not finite"
         if ranked and state == states.DONE:
-            trial.verdict, trial.rank, trial.posterior = VERDICTS[node["group"]]
+            trial.verdict, trial.rank, trial.posterior = VERDICTS.get(node["group"], ("refuted", position + 4, 0.0))
             trial.score = 1.0 / trial.rank
             trial.evidence = {
                 "accuracy_term": 0.5, "consistency_term": 0.4, "complexity_term": 0.1,
