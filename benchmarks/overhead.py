@@ -71,7 +71,7 @@ def main() -> int:
         folder = Path(scratch)
         write_data(folder / "points.npz")
         write_images(folder / "images.npz")
-        with Service(folder / "service") as service:
+        with Service(folder / "service", worker_threads=1) as service:
             points, images = (service.client.upload(folder / f"{name}.npz")["id"] for name in ("points", "images"))
             small = {
                 "dataset_id": points,
