@@ -19,16 +19,13 @@ _PLAN_ELEMENT = ("element", "title", "angle_degrees", "matrix", "permutation", "
 
 def ranking(session: Session, owner: str, search_id: str) -> dict[str, Any]:
     """The ranking of a search, best first; without ranks and in plan order until the search is done."""
-    head = searches.head(session, owner, search_id)
-    if head is None:
-        raise Problem.not_found("search", search_id)
-    plan = searches.plan(session, owner, search_id)
-    nodes = plan.plan["nodes"] if plan is not None else []
+    found = _planned(session, owner, search_id)
+    nodes = found.plan["nodes"]
     return {
         "items": [ranking_item(row) | _node_part(nodes, row.position) for row in trials.ranked(session, search_id)],
-        "state": head.state,
-        "confidence": head.confidence,
-        "tolerance": head.request["tolerance"],
+        "state": found.state,
+        "confidence": found.confidence,
+        "tolerance": found.request["tolerance"],
     }
 
 
@@ -58,23 +55,19 @@ def ranking_item(row: AnyRow) -> dict[str, Any]:
 
 def elements(session: Session, owner: str, search_id: str) -> dict[str, Any]:
     """The evidence on each class of elements; only what the plan knows of it until the search is done."""
-    plan = searches.plan(session, owner, search_id)
-    if plan is None:
-        raise Problem.not_found("search", search_id)
+    plan = _planned(session, owner, search_id).plan
     items = list(searches.elements(session, search_id))
     if not items:
-        items = [{name: found.get(name) for name in _PLAN_ELEMENT} for found in plan.plan["classes"]]
+        items = [{name: found.get(name) for name in _PLAN_ELEMENT} for found in plan["classes"]]
     return {"items": items}
 
 
 def lattice(session: Session, owner: str, search_id: str) -> dict[str, Any]:
     """Nodes and covers of a search's lattice, with what is known of each node."""
-    plan = searches.plan(session, owner, search_id)
-    if plan is None:
-        raise Problem.not_found("search", search_id)
+    plan = _planned(session, owner, search_id).plan
     known: Mapping[int, AnyRow] = trials.verdicts(session, search_id)
     nodes = []
-    for position, node in enumerate(plan.plan["nodes"]):
+    for position, node in enumerate(plan["nodes"]):
         row = known.get(position)
         nodes.append(
             {
@@ -87,7 +80,7 @@ def lattice(session: Session, owner: str, search_id: str) -> dict[str, Any]:
                 "posterior": row.posterior if row else None,
             }
         )
-    return {"nodes": nodes, "covers": plan.plan["covers"]}
+    return {"nodes": nodes, "covers": plan["covers"]}
 
 
 def candidate(session: Session, owner: str, candidate_id: str) -> dict[str, Any]:
@@ -95,10 +88,10 @@ def candidate(session: Session, owner: str, candidate_id: str) -> dict[str, Any]
     row = trials.find(session, owner, candidate_id)
     if row is None:
         raise Problem.not_found("candidate", candidate_id)
-    plan = searches.plan(session, owner, row.search_id)
+    plan = _planned(session, owner, row.search_id).plan
     return {
         **ranking_item(row),
-        **_node_part(plan.plan["nodes"] if plan is not None else [], row.position),
+        **_node_part(plan["nodes"], row.position),
         "search_id": row.search_id,
         "dataset_id": row.dataset_id,
         "spec": row.spec,
@@ -118,8 +111,13 @@ def model_key(row: AnyRow) -> str | None:
     return f"{row.prefix.rstrip('/')}/network.safetensors"
 
 
+def _planned(session: Session, owner: str, search_id: str) -> AnyRow:
+    found = searches.plan(session, owner, search_id)
+    if found is None:
+        raise Problem.not_found("search", search_id)
+    return found
+
+
 def _node_part(nodes: list[dict[str, Any]], position: int) -> dict[str, Any]:
-    if position >= len(nodes):
-        return {}
     node = nodes[position]
     return {"title": node.get("title"), "translations": node.get("translations")}

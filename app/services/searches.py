@@ -102,7 +102,8 @@ def cancel(writer: sessionmaker[Session], owner: str, search_id: str) -> dict[st
     Cancelling twice is allowed; raises a 409 problem for a search that is done or failed.
     """
     with writer.begin() as session:
-        _state(session, owner, search_id)
+        if searches.head(session, owner, search_id) is None:
+            raise Problem.not_found("search", search_id)
         now = utc_now()
         states.set_trial_states(session, search_id, states.CANCELLED, expect={states.QUEUED}, finished_at=now)
         state = searches.lock(session, owner, search_id)
@@ -123,9 +124,11 @@ def retry(writer: sessionmaker[Session], doorbell: Doorbell, owner: str, search_
     runs or nothing in it failed.
     """
     with writer.begin() as session:
-        state = _state(session, owner, search_id)
-        if state not in states.SEARCH_TERMINAL:
-            raise _conflict(f"The search is {state}: only finished searches are retried. Cancel it first.")
+        planned = searches.plan(session, owner, search_id)
+        if planned is None:
+            raise Problem.not_found("search", search_id)
+        if planned.state not in states.SEARCH_TERMINAL:
+            raise _conflict(f"The search is {planned.state}: only finished searches are retried. Cancel it first.")
         row = searches.find(session, owner, search_id)
         if row is None or searches.find_dataset(session, owner, row["dataset_id"], lock=True) is None:
             raise _conflict("The data set of this search was deleted. Send its file again, then retry.")
@@ -157,6 +160,7 @@ def retry(writer: sessionmaker[Session], doorbell: Doorbell, owner: str, search_
             best=None,
             confidence=None,
             summary="",
+            warnings=planned.plan["warnings"],
             error=None,
             rank_attempts=0,
             rank_rung_at=None,
@@ -164,7 +168,7 @@ def retry(writer: sessionmaker[Session], doorbell: Doorbell, owner: str, search_
             finished_at=None,
         )
         if not moved:
-            raise _conflict(f"The search is {state}.")
+            raise _conflict("Somebody else is retrying this search.")
         searches.forget_ranking(session, search_id)
         answer = _body(session, owner, search_id)
     for trial_id in rung:
@@ -249,14 +253,6 @@ def _insert(
     )
     states.add_event(session, search_id, "search", {"state": states.QUEUED})
     return search_id, trial_ids
-
-
-def _state(session: Session, owner: str, search_id: str) -> str:
-    head = searches.head(session, owner, search_id)
-    if head is None:
-        raise Problem.not_found("search", search_id)
-    state: str = head.state
-    return state
 
 
 def _body(session: Session, owner: str, search_id: str) -> dict[str, Any]:

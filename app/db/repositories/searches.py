@@ -95,18 +95,18 @@ def page(
 
 
 def head(session: Session, owner: str, search_id: str) -> AnyRow | None:
-    """`(id, state, confidence, request)` of one search."""
+    """`(id, state)` of one search."""
     return session.execute(
-        select(Search.id, Search.state, Search.confidence, Search.request).where(
-            Search.id == search_id, Search.owner == owner
-        )
+        select(Search.id, Search.state).where(Search.id == search_id, Search.owner == owner)
     ).one_or_none()
 
 
 def plan(session: Session, owner: str, search_id: str) -> AnyRow | None:
-    """`(state, plan)` of one search."""
+    """`(state, confidence, request, plan)` of one search."""
     return session.execute(
-        select(Search.state, Search.plan).where(Search.id == search_id, Search.owner == owner)
+        select(Search.state, Search.confidence, Search.request, Search.plan).where(
+            Search.id == search_id, Search.owner == owner
+        )
     ).one_or_none()
 
 
