@@ -57,9 +57,9 @@ def print_ranking(client: Client, search: dict[str, Any], console: Console) -> N
             escape(item["group"] if item["labels"] == "trivial" else f"{item['group']} (labels: {item['labels']})"),
             f"[{COLOURS.get(verdict) or 'default'}]{verdict}[/]",
             _number(item["posterior"], ".3f"),
-            _number(item["score"], ".3f"),
+            _number(item["score"], "z.3f"),
             _interval(quality) if wide else _number((quality or {}).get("mean"), ".3f"),
-            _number((item.get("defect") or {}).get("value"), ".3f"),
+            _number((item.get("defect") or {}).get("value"), "z.3f"),
             *((_number(item.get("parameters"), "d"), _number(item.get("seconds"), ".1f")) if wide else ()),
         )
     console.print(table)

@@ -71,7 +71,7 @@ export function elementsTable(items, tolerance, groupOf) {
       {},
       el("th", { scope: "row" }, item.title ?? item.element),
       cell("Defect", el("div", { class: "defect-cell" }, chart(item, scale, tolerance), el("span", { class: "numbers" }, fixed(item.defect?.value), el("small", {}, interval(item.defect))))),
-      cell("p (Holm)", item.p_holm === 0 ? "< 10⁻³⁰⁰" : number(item.p_holm)),
+      cell("p (Holm)", item.p_holm === 0 ? "<\u00a010⁻³⁰⁰" : number(item.p_holm)),
       cell("log₁₀ Bayes factor", fixed(item.log10_bayes_factor, 1)),
       cell("Poses in the data", item.support ? SUPPORT[item.support.status] ?? item.support.status : "–"),
       cell("In groups", el("span", { class: "groups" }, [...new Set((item.in_groups ?? []).map(groupOf))].map((name) => groupName(name)))),
