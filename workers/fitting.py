@@ -30,10 +30,11 @@ class FitOptions:
     classification: bool
     seed: int
     deadline: float
-    learning_rate: float = 0.01
-    weight_decay: float = 0.01
+    learning_rate: float = 0.005
+    weight_decay: float = 0.05
     patience: int = 10
     min_steps: int = 20
+    warm_up: float = 1.0
 
 
 @dataclass
@@ -95,9 +96,10 @@ def batch_size(samples: int) -> int:
 def fit(
     networks: list[nn.Module], x: Tensor, y: Tensor, splits: Sequence[Split], options: FitOptions, report: Report
 ) -> Fitted:
-    """Train networks[k] on splits[k] (AdamW, one cycle) and keep each at its epoch of least validation loss.
+    """Train networks[k] on splits[k] and keep the running average of each at its epoch of least validation loss.
 
-    x: (n, ...) float, y: (n,) classes or (n, p) targets, both on the device of the networks. An epoch is one pass over
+    AdamW at a constant rate after a warm-up of one epoch; averaging the weights over about an epoch does what annealing
+    would, so that training can stop at any time. x: (n, ...) float, y: (n,) classes or (n, p) targets, both on the device of the networks. An epoch is one pass over
     the shortest training set, or `min_steps` steps where that is more.
     """
     device = x.device
@@ -110,9 +112,10 @@ def fit(
     together = _Together(networks, device)
     parameters = [p for net in networks for p in net.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=options.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, options.learning_rate, total_steps=steps * options.epochs + 1, pct_start=0.2
-    )
+    warm_up = max(1, round(options.warm_up * steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, (step + 1) / warm_up))
+    averages = copy.deepcopy(networks)
+    averaged = [p for net in averages for p in net.parameters()]
     best = [math.inf] * len(networks)
     best_epoch = [0] * len(networks)
     kept = [copy.deepcopy(net.state_dict()) for net in networks]
@@ -128,12 +131,15 @@ def fit(
             loss.backward()
             optimiser.step()
             schedule.step()
-        for k, net in enumerate(networks):
-            outputs = predict(net, x[held[k]])
+            with torch.no_grad():
+                torch._foreach_lerp_(averaged, parameters, 1.0 / min(steps, (epoch - 1) * steps + step + 1))
+        for k, (net, average) in enumerate(zip(networks, averages, strict=True)):
+            _copy_buffers(net, average)
+            outputs = predict(average, x[held[k]])
             value = float(sample_losses(outputs, y[held[k]], options.classification).mean())
             if value < best[k]:
                 best[k], best_epoch[k] = value, epoch
-                kept[k] = copy.deepcopy(net.state_dict())
+                kept[k] = copy.deepcopy(average.state_dict())
         report(epoch / options.epochs, f"epoch {epoch}")
         out_of_time = time.monotonic() > options.deadline and epoch < options.epochs
         if out_of_time or epoch - max(best_epoch) >= options.patience:
@@ -143,6 +149,13 @@ def fit(
         net.load_state_dict(kept[k])
         temperatures.append(_temperature(predict(net, x[held[k]]), y[held[k]], options.classification))
     return Fitted(networks, temperatures, epoch, out_of_time)
+
+
+@torch.no_grad()
+def _copy_buffers(source: nn.Module, target: nn.Module) -> None:
+    """Running statistics of normalisation layers are averages already."""
+    for (_, there), (_, here) in zip(target.named_buffers(), source.named_buffers(), strict=True):
+        there.copy_(here)
 
 
 def _order(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
@@ -160,7 +173,7 @@ def predict(network: nn.Module, x: Tensor, chunk: int = 1024) -> Tensor:
 
 
 def _temperature(outputs: Tensor, y: Tensor, classification: bool) -> float:
-    """The factor in [0, 2] on the outputs that minimises the validation loss: 0 says the network learned nothing."""
-    factors = torch.linspace(0.0, 2.0, 81, device=outputs.device)
+    """The factor in [0, 1.25] on the outputs that minimises the validation loss: 0 says nothing was learned."""
+    factors = torch.linspace(0.0, 1.25, 51, device=outputs.device)
     losses = torch.stack([sample_losses(outputs * f, y, classification).mean() for f in factors])
     return float(factors[int(losses.argmin())])

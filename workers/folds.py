@@ -18,7 +18,7 @@ from scipy.sparse.csgraph import connected_components
 Array = NDArray[Any]
 IntArray = NDArray[np.int64]
 VALIDATION_SHARE = 0.15
-_AGREEMENT = 0.95
+_AGREEMENT = 0.99
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def orbit_links(x: Array, y: Array, moved: Iterable[tuple[Array, Array]], classi
     own = {value.tobytes(): i for i, value in enumerate(row_hashes(x))}
     for other, labels in moved:
         targets = np.asarray([own.get(value.tobytes(), -1) for value in row_hashes(other.astype(x.dtype, copy=False))])
-        hit = np.flatnonzero(targets >= 0)
+        hit = np.flatnonzero((targets >= 0) & (targets != np.arange(len(x))))  # a fixed point says nothing
         if len(hit) == 0:
             continue
         here, there = labels[hit], y[targets[hit]]

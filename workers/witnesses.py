@@ -110,21 +110,19 @@ def kernel_testimony(
         return None
     if n > _KERNEL_ROWS or n * n * acting.group.order > _KERNEL_WORK:
         return None
-    x, y = samples.x.astype(np.float64), samples.y.astype(np.float64)
+    x, y = torch.from_numpy(samples.x).double(), torch.from_numpy(samples.y).double()
     predictors: list[Predictor] = []
     constants = []
     for split, rows in zip(samples.splits, samples.tests, strict=True):
-        fitted = np.concatenate([split.train, split.validation])
+        fitted = torch.from_numpy(np.concatenate([split.train, split.validation]))
         predictors.append(_kernel_predictor(Regressor(acting, x[fitted], y[fitted])))
-        constants.append(((y[rows] - y[fitted].mean(0)) ** 2).mean(1))
+        constants.append(squared(y[fitted].mean(0), y[torch.from_numpy(rows)]).numpy())
     cpu = torch.device("cpu")
-    said = testimony(
-        "kernel", predictors, samples, torch.from_numpy(y), squared, job, blind, np.concatenate(constants), cpu
-    )
+    said = testimony("kernel", predictors, samples, y, squared, job, blind, np.concatenate(constants), cpu)
     _, first = np.unique(samples.cluster, return_index=True)
     whole = Regressor(acting, x[first], y[first])
     return said, whole.found.log_evidence / float(np.log(2.0))
 
 
 def _kernel_predictor(regressor: Regressor) -> Predictor:
-    return lambda x: torch.from_numpy(regressor(x.double().numpy()))
+    return lambda x: regressor(x.double())
