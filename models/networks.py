@@ -114,12 +114,11 @@ def _image_network(acting: ActingGroup, config: NetworkConfig) -> nn.Sequential:
         layers += [GroupConv2d(acting, fields, fields, _SIZE), FieldNorm2d(fields, order), nn.ReLU()]
     if config.spec["translations"]:
         layers.append(PlaneMean(order))
-        inner = fields
     else:
-        layers += [CentredPool2d() for _ in range(plane.readout_pools)]
-        layers.append(PositionReadout(acting, *plane.readout))
         inner = fields * plane.readout[0] * plane.readout[1]
-    layers += [GroupLinear(acting.group, inner, fields), FieldNorm1d(fields), nn.ReLU()]
+        layers += [CentredPool2d() for _ in range(plane.readout_pools)]
+        layers += [PositionReadout(acting, *plane.readout), GroupLinear(acting.group, inner, fields)]
+        layers += [FieldNorm1d(fields), nn.ReLU()]
     layers.append(CovariantHead(acting, fields, config.outputs))
     return nn.Sequential(*layers)
 
@@ -163,10 +162,11 @@ def network_cost(config: NetworkConfig, order: int) -> Cost:
     for _, rows, columns in plane.stages:
         parameters += f * f * order * area + f + norm
         flops += 2 * (f * order) ** 2 * area * rows * columns
-    inner = f if config.spec["translations"] else f * plane.readout[0] * plane.readout[1]
-    parameters += inner * f * order + f + norm + head_parameters
-    flops += 2 * inner * order * f * order + head_flops
-    return Cost(parameters, flops)
+    if not config.spec["translations"]:
+        inner = f * plane.readout[0] * plane.readout[1]
+        parameters += inner * f * order + f + norm
+        flops += 2 * inner * order * f * order
+    return Cost(parameters + head_parameters, flops + head_flops)
 
 
 def matched_config(spec: dict[str, Any], x_shape: tuple[int, ...], outputs: int, width: int) -> NetworkConfig:

@@ -31,7 +31,7 @@ class FitOptions:
     seed: int
     deadline: float
     learning_rate: float = 0.005
-    weight_decay: float = 0.05
+    weight_decay: float = 0.2
     patience: int = 10
     min_steps: int = 20
     warm_up: float = 1.0
@@ -99,8 +99,8 @@ def fit(
     """Train networks[k] on splits[k] and keep the running average of each at its epoch of least validation loss.
 
     AdamW at a constant rate after a warm-up of one epoch; averaging the weights over about an epoch does what annealing
-    would, so that training can stop at any time. x: (n, ...) float, y: (n,) classes or (n, p) targets, both on the device of the networks. An epoch is one pass over
-    the shortest training set, or `min_steps` steps where that is more.
+    would, so that training can stop at any time. x: (n, ...) float, y: (n,) classes or (n, p) targets, both on the
+    device of the networks. An epoch is one pass over the shortest training set, or `min_steps` steps where that is more.
     """
     device = x.device
     generator = torch.Generator().manual_seed(options.seed)
