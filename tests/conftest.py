@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import redis
+import structlog
 from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -32,6 +33,13 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("ERLANGEN_") and not name.startswith("ERLANGEN_TEST_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _no_logging_into_a_test_that_has_ended() -> Iterator[None]:
+    """Commands and applications set up logging to the standard error of their test, which closes with it."""
+    yield
+    structlog.reset_defaults()
 
 
 @contextmanager
