@@ -100,7 +100,7 @@ def fit(
 
     AdamW at a constant rate after a warm-up of one epoch; averaging the weights over about an epoch does what annealing
     would, so that training can stop at any time. x: (n, ...) float, y: (n,) classes or (n, p) targets, both on the
-    device of the networks. An epoch is one pass over the shortest training set, or `min_steps` steps where that is more.
+    device of the networks. An epoch is one pass over the shortest training set, `min_steps` steps at least.
     """
     device = x.device
     generator = torch.Generator().manual_seed(options.seed)
