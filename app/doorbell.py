@@ -120,7 +120,7 @@ def make_celery(settings: Settings) -> Celery:
         folder = make_url(url).database or url.removeprefix("filesystem://")
         # `make_url` drops the leading slash of an absolute path.
         folder = f"/{folder}" if url.startswith("filesystem:///") and not folder.startswith("/") else folder
-        url = "spool://"
+        url = "spool://localhost"  # a name that nothing looks up; without one kombu warns
         options = {"folder": folder, "polling_interval": 0.1}
     else:
         options = {
