@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from app import errors, openapi
 from app.auth import KeyRing
-from app.db.session import make_engine, reader_factory, session_factory
+from app.db.session import make_engine, reader_engine, reader_factory, session_factory
 from app.doorbell import Doorbell
 from app.logs import configure_logging
 from app.metrics import Metrics
@@ -52,7 +52,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.storage = Storage.from_url(settings.storage_url, settings.data_dir / "cache")
     app.state.doorbell = Doorbell(settings)
     app.state.metrics = Metrics(app.state.reader)
-    app.state.poller = SearchPoller(app.state.reader)
+    app.state.poller = SearchPoller(reader_engine(app.state.engine))
     app.state.stopping = threading.Event()
     # Event streams read in threads of their own, so that a thousand followers leave the other routes theirs.
     app.state.stream_limiter = CapacityLimiter(STREAM_THREADS)
@@ -75,6 +75,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         stack.callback(state.engine.dispose)
         stack.callback(state.doorbell.close)
+        stack.push_async_callback(state.poller.close)
         stack.callback(state.stopping.set)
         if state.settings.embedded_worker:
             state.supervisor = WorkerSupervisor(state.settings)

@@ -42,7 +42,12 @@ def session_factory(engine: Engine) -> sessionmaker[Session]:
     return sessionmaker(engine, expire_on_commit=False)
 
 
-def reader_factory(engine: Engine) -> sessionmaker[Session]:
-    """Sessions that only read: on SQLite they never wait for a writer, on PostgreSQL they open no transaction."""
+def reader_engine(engine: Engine) -> Engine:
+    """`engine` for reading: on SQLite it never waits for a writer, on PostgreSQL it opens no transaction."""
     options = {"read_only": True} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
-    return sessionmaker(engine.execution_options(**options), expire_on_commit=False)
+    return engine.execution_options(**options)
+
+
+def reader_factory(engine: Engine) -> sessionmaker[Session]:
+    """Sessions that only read, on `reader_engine`."""
+    return sessionmaker(reader_engine(engine), expire_on_commit=False)

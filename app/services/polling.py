@@ -1,8 +1,8 @@
 """Reading the state of searches for many requests at once.
 
 Clients poll, often and many at a time. While one query runs, the requests that arrive meanwhile wait and share the
-next: nothing is cached, every answer was read after its question came, and a busy process asks the database a few
-hundred times a second instead of a few thousand.
+next. Nothing is cached: every answer was read after its question came. A busy process asks the database a few hundred
+times a second instead of a few thousand, and its threads hand over once a query instead of once a request.
 """
 
 from __future__ import annotations
@@ -13,60 +13,78 @@ from itertools import islice
 from typing import Any
 
 from anyio import CapacityLimiter, to_thread
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from app.db.repositories import searches
 
 Key = tuple[str, str]  # owner, search id
 Found = Mapping[Any, Any] | None
 MAX_BATCH = 100
-QUERIES = 2  # at once: one is answered while the other is asked
 
 
 class SearchPoller:
-    """Answers `find` from shared queries; one per application, used on its event loop only."""
+    """Answers `find` from shared queries; one per application, used on its event loop."""
 
-    def __init__(self, reader: sessionmaker[Session]) -> None:
-        self._reader = reader
+    def __init__(self, engine: Engine) -> None:
+        """engine: of reading connections, see `reader_engine`; one of them is kept until `close`."""
+        self._engine = engine
+        self._connection: Connection | None = None
         self._waiting: dict[Key, list[asyncio.Future[Found]]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._limiter = CapacityLimiter(QUERIES)
+        self._task: asyncio.Task[None] | None = None
+        self._limiter = CapacityLimiter(1)
 
     async def find(self, owner: str, search_id: str) -> Found:
         """The row of `searches.find`, None when there is no such search of this owner."""
-        future: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Found] = loop.create_future()
         self._waiting.setdefault((owner, search_id), []).append(future)
-        if len(self._tasks) < QUERIES:
-            task = asyncio.create_task(self._drain())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        if self._task is None:
+            self._task = loop.create_task(self._drain())
         return await future
 
-    async def _drain(self) -> None:
-        while self._waiting:
-            await self._answer(list(islice(self._waiting, MAX_BATCH)))
+    async def close(self) -> None:
+        """Give the connection back."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+        await to_thread.run_sync(self._disconnect, limiter=self._limiter)
 
-    async def _answer(self, keys: list[Key]) -> None:
-        asked = {key: self._waiting.pop(key) for key in keys}
-        found: Mapping[Key, Found] = {}
-        failure: BaseException | None = None
+    async def _drain(self) -> None:
         try:
-            found = await to_thread.run_sync(self._read, keys, limiter=self._limiter)
-        except BaseException as error:
-            failure = error
-        for key, futures in asked.items():
-            for future in futures:
-                if future.done():
-                    continue
-                if failure is None:
-                    future.set_result(found.get(key))
-                elif isinstance(failure, Exception):
-                    future.set_exception(failure)
-                else:
-                    future.cancel()
-        if failure is not None and not isinstance(failure, Exception):
-            raise failure
+            while self._waiting:
+                asked = {key: self._waiting.pop(key) for key in list(islice(self._waiting, MAX_BATCH))}
+                answer: Mapping[Key, Found] | Exception
+                try:
+                    answer = await to_thread.run_sync(self._read, list(asked), limiter=self._limiter)
+                except Exception as error:
+                    answer = error
+                for key, futures in asked.items():
+                    for future in futures:
+                        if future.done():  # its client has gone
+                            continue
+                        if isinstance(answer, Exception):
+                            future.set_exception(answer)
+                        else:
+                            future.set_result(answer.get(key))
+        finally:
+            self._task = None
 
     def _read(self, keys: list[Key]) -> Mapping[Key, Found]:
-        with self._reader() as session:
-            return searches.find_many(session, keys)
+        try:
+            return self._query(keys)
+        except DBAPIError as error:
+            self._disconnect()
+            if not error.connection_invalidated:
+                raise
+        return self._query(keys)  # the database was restarted since the last query
+
+    def _query(self, keys: list[Key]) -> Mapping[Key, Found]:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        with self._connection.begin():
+            return searches.find_many(self._connection, keys)
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

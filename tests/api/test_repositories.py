@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, select
+from sqlalchemy import Engine, event, select, text
 from sqlalchemy.exc import InvalidRequestError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.db import states
 from app.db.repositories import searches, trials
+from app.db.session import reader_engine, session_factory
 from app.db.tables import Event, Search
 from app.services import evidence
 from app.services.polling import SearchPoller
@@ -71,7 +72,7 @@ def test_find_many_agrees_with_find(reader: sessionmaker[Session], rows: Rows) -
     theirs = rows.search(owner="other")
     keys = [("local", search) for search in mine] + [("local", theirs), ("other", theirs), ("other", mine[0])]
     with reader() as session:
-        found = searches.find_many(session, keys)
+        found = searches.find_many(session.connection(), keys)
         assert set(found) == {("local", search) for search in mine} | {("other", theirs)}
         for owner, search in found:
             assert dict(found[owner, search]) == dict(searches.find(session, owner, search) or {})
@@ -89,13 +90,16 @@ def test_a_search_without_candidates_is_found(reader: sessionmaker[Session], row
         assert (row["total"], row["done"], row["fraction"]) == (0, 0, None)
 
 
-def test_requests_share_queries(reader: sessionmaker[Session], engine: Engine, rows: Rows) -> None:
+def test_requests_share_queries(engine: Engine, rows: Rows) -> None:
     mine, theirs = rows.search(state="done"), rows.search(owner="other")
 
     async def ask() -> list[Any]:
-        poller = SearchPoller(reader)
+        poller = SearchPoller(reader_engine(engine))
         keys = [("local", mine), ("other", theirs), ("local", theirs)] * 40
-        return await asyncio.gather(*(poller.find(*key) for key in keys))
+        try:
+            return await asyncio.gather(*(poller.find(*key) for key in keys))
+        finally:
+            await poller.close()
 
     with statements(engine) as seen:
         found = asyncio.run(ask())
@@ -103,24 +107,25 @@ def test_requests_share_queries(reader: sessionmaker[Session], engine: Engine, r
     assert len(seen) <= 4
 
 
-def test_a_cancelled_request_leaves_the_others_their_answer(reader: sessionmaker[Session], rows: Rows) -> None:
+def test_a_cancelled_request_leaves_the_others_their_answer(engine: Engine, rows: Rows) -> None:
     search = rows.search()
 
     async def ask() -> Any:
-        poller = SearchPoller(reader)
+        poller = SearchPoller(reader_engine(engine))
         leaving = asyncio.create_task(poller.find("local", search))
         staying = asyncio.create_task(poller.find("local", search))
         await asyncio.sleep(0)
         leaving.cancel()
         row = await asyncio.wait_for(staying, 10)
         again = await asyncio.wait_for(poller.find("local", search), 10)
+        await poller.close()
         return row, again
 
     row, again = asyncio.run(ask())
     assert row["id"] == again["id"] == search
 
 
-def test_a_failing_database_fails_every_request_and_recovers(reader: sessionmaker[Session], rows: Rows) -> None:
+def test_a_failing_database_fails_every_request_and_recovers(engine: Engine, rows: Rows) -> None:
     search = rows.search()
 
     def break_once(*_: Any) -> None:
@@ -128,12 +133,13 @@ def test_a_failing_database_fails_every_request_and_recovers(reader: sessionmake
             raise OperationalError("SELECT", {}, Exception("gone"))
 
     async def ask() -> tuple[list[Any], Any]:
-        poller = SearchPoller(reader)
+        poller = SearchPoller(reader_engine(engine))
         failed = await asyncio.gather(*(poller.find("local", search) for _ in range(3)), return_exceptions=True)
-        return failed, await poller.find("local", search)
+        row = await poller.find("local", search)
+        await poller.close()
+        return failed, row
 
     broken = {"now": True}
-    engine = reader.kw["bind"]
     event.listen(engine, "before_cursor_execute", break_once)
     try:
         failed, row = asyncio.run(ask())
@@ -141,6 +147,24 @@ def test_a_failing_database_fails_every_request_and_recovers(reader: sessionmake
         event.remove(engine, "before_cursor_execute", break_once)
     assert [type(error) for error in failed] == [OperationalError] * 3
     assert row["id"] == search
+
+
+@pytest.mark.services
+def test_polling_survives_a_restart_of_the_database(postgres_engine: Engine) -> None:
+    rows = Rows(session_factory(postgres_engine))
+    search = rows.search()
+
+    async def ask() -> tuple[Any, Any]:
+        poller = SearchPoller(reader_engine(postgres_engine))
+        first = await poller.find("local", search)
+        with postgres_engine.connect() as connection:
+            others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            connection.execute(text(f"{others} AND datname = current_database()"))
+        second = await poller.find("local", search)
+        await poller.close()
+        return first, second
+
+    assert [row["id"] for row in asyncio.run(ask())] == [search, search]
 
 
 def kinds(session: Session, search: str) -> list[tuple[str, str]]:

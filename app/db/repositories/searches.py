@@ -6,7 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, bindparam, case, delete, exists, func, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from app.db import states
@@ -55,9 +67,9 @@ def find(session: Session, owner: str, search_id: str) -> RowMapping | None:
     return None if row is None else row._mapping
 
 
-def find_many(session: Session, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], RowMapping]:
+def find_many(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], RowMapping]:
     """Searches by `(owner, id)`, as `find` reads one, in one statement."""
-    rows = session.execute(_MANY, {"keys": list(keys)})
+    rows = connection.execute(_MANY, {"keys": list(keys)})
     return {(row.owner, row.id): row._mapping for row in rows}
 
 
