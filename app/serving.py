@@ -49,10 +49,11 @@ class Server(uvicorn.Server):
 def serve(settings: Settings) -> None:
     """Serve in the foreground until SIGTERM or SIGINT; port 0 takes a free one. SQLite is migrated first.
 
-    Raises OSError when the port is taken, SystemExit(0) at the end of a stop by SIGTERM.
+    Raises OSError when the port is taken, SystemExit(0) at the end of a stop by signal.
     """
     # uvicorn raises the signal again when it has stopped: for us that is a good end, before and after it runs.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     configure_logging(settings.log_level)
     if settings.database_url.startswith("sqlite"):
         upgrade(settings.database_url)
