@@ -55,8 +55,8 @@ class Defect:
         return self.value - half, self.value + half
 
     def upper(self, alpha: float) -> float:
-        """One-sided upper bound at level alpha."""
-        return self.value + float(stats.t.ppf(1 - alpha, self.freedom)) * self.error
+        """One-sided upper bound at level alpha; an estimate below zero is chance and buys nothing."""
+        return max(self.value, 0.0) + float(stats.t.ppf(1 - alpha, self.freedom)) * self.error
 
     def p_value(self, tolerance: float) -> float:
         """For "the defect is at most the tolerance"; one-sided."""
