@@ -5,6 +5,7 @@ import { groupParts, percent } from "./format.js";
 import { VERDICTS, verdictClass } from "./verdicts.js";
 
 const NODE = { width: 92, height: 50, gapX: 20, gapY: 46 };
+const SMALLEST = 0.55;
 
 // Height of each node above the bottom: the longest chain of covers below it.
 function heights(size, covers) {
@@ -84,8 +85,9 @@ export function lattice(nodes, covers) {
     );
   });
   const picture = svg("svg", { viewBox: `0 0 ${width} ${total}`, role: "group", "aria-label": "Lattice of the candidate groups", class: "lattice" }, lines, boxes);
-  // Never drawn larger than its natural size; wide lattices scroll inside their frame.
+  // Never drawn larger than its natural size, nor too small to read: then it scrolls inside its frame.
   picture.setAttribute("width", width);
   picture.setAttribute("height", total);
-  return el("div", { class: `lattice-frame${widest > 6 ? " lattice-wide" : ""}`, tabindex: widest > 6 ? "0" : null }, picture);
+  picture.style.minWidth = `${SMALLEST * width}px`;
+  return el("div", { class: "lattice-frame", tabindex: widest > 5 ? "0" : null }, picture);
 }

@@ -47,25 +47,29 @@ function details(item) {
   );
 }
 
-// Columns: [heading, whether it exists before the ranking, the cell of an item].
+const BEFORE = "before"; // the ranking: what is known of a candidate that was trained
+const AFTER = "after"; // the ranking
+const ALWAYS = "always";
+
+// Columns: [heading, when it is shown, the cell of an item].
 function columnsOf(items, titleOf) {
   const held = items.map(quality).find(({ estimate }) => estimate)?.name;
   const mixed = items.some((item) => item.translations) && items.some((item) => item.translations === false);
   return [
-    ["Rank", false, (item) => cell("Rank", "rank", item.rank ?? "–")],
-    ["Group", true, (item) => el("th", { scope: "row" }, disclose(item, mixed && item.translations === false))],
-    ["Verdict", true, (item) => verdictCell(item, titleOf)],
-    ["Posterior", false, (item) => cell("Posterior", "posterior", el("span", { class: "numbers" }, bar(item.posterior), percent(item.posterior)))],
-    ["Largest defect", false, (item) => cell("Largest defect", "", el("span", { class: "numbers" }, fixed(item.defect?.value), el("small", {}, interval(item.defect))))],
+    ["Rank", AFTER, (item) => cell("Rank", "rank", item.rank ?? "–")],
+    ["Group", ALWAYS, (item) => el("th", { scope: "row" }, disclose(item, mixed && item.translations === false && item.group !== "E"))],
+    ["Verdict", ALWAYS, (item) => verdictCell(item, titleOf)],
+    ["Posterior", AFTER, (item) => cell("Posterior", "posterior", el("span", { class: "numbers" }, bar(item.posterior), percent(item.posterior)))],
+    ["Largest defect", AFTER, (item) => cell("Largest defect", "", el("span", { class: "numbers" }, fixed(item.defect?.value), el("small", {}, interval(item.defect))))],
     [
       held ? `Held-out ${held === "R²" ? held : "accuracy"}` : "Held-out",
-      true,
+      ALWAYS,
       (item) => cell("Held-out", "", quality(item).estimate ? quality(item).text(quality(item).estimate.mean) : "–"),
     ],
-    ["Score", false, (item) => cell("Score", "strong", fixed(item.score))],
+    ["Score", AFTER, (item) => cell("Score", "strong", fixed(item.score))],
     [
       "Its three terms",
-      false,
+      AFTER,
       (item) =>
         cell(
           "Score terms",
@@ -75,8 +79,8 @@ function columnsOf(items, titleOf) {
           ),
         ),
     ],
-    ["Parameters", true, (item) => cell("Parameters", "", count(item.parameters))],
-    ["Time", true, (item) => cell("Time", "", item.seconds ? duration(item.seconds) : "–")],
+    ["Parameters", BEFORE, (item) => cell("Parameters", "", count(item.parameters))],
+    ["Time", BEFORE, (item) => cell("Time", "", item.seconds ? duration(item.seconds) : "–")],
   ];
 }
 
@@ -117,7 +121,7 @@ function verdictCell(item, titleOf) {
 // items: as GET /v1/searches/{id}/ranking gives them, best first; titleOf: element -> its name in words.
 export function rankingTable(items, bestId, titleOf) {
   const ranked = items.some((item) => item.rank !== null);
-  const columns = columnsOf(items, titleOf).filter(([, always]) => ranked || always);
+  const columns = columnsOf(items, titleOf).filter(([, when]) => when === ALWAYS || when === (ranked ? AFTER : BEFORE));
   const rows = items.flatMap((item) => [
     el("tr", { id: `candidate-${item.candidate_id}`, class: item.candidate_id === bestId ? "best" : null, tabindex: "-1" }, columns.map(([, , draw]) => draw(item))),
     el("tr", { id: panelId(item), class: "details", hidden: true }, el("td", { colspan: columns.length }, details(item))),
