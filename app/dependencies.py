@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-from fastapi import Depends, Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, Request
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.auth import READ, WRITE, KeyRing, Principal
@@ -18,8 +17,6 @@ from app.settings import Settings
 if TYPE_CHECKING:
     from app.doorbell import Doorbell as DoorbellClass
     from app.storage import Storage as StorageClass
-
-bearer = HTTPBearer(auto_error=False, description="An API key. Not needed when the service has no keys configured.")
 
 
 async def get_settings_dep(request: Request) -> Settings:
@@ -44,21 +41,18 @@ async def get_doorbell(request: Request) -> Any:
     return request.app.state.doorbell
 
 
-# Only for the OpenAPI document: the key ring reads the header itself.
-Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
-
-
-async def reading_principal(request: Request, _credentials: Credentials = None) -> Principal:
+async def reading_principal(request: Request) -> Principal:
     """Who asks; raises a 401 problem without a known key where keys are configured, 403 for a key that cannot read."""
-    return _principal(request, READ)
+    return principal_of(request, READ)
 
 
-async def writing_principal(request: Request, _credentials: Credentials = None) -> Principal:
+async def writing_principal(request: Request) -> Principal:
     """As `reading_principal`, for a key that can write."""
-    return _principal(request, WRITE)
+    return principal_of(request, WRITE)
 
 
-def _principal(request: Request, scope: str) -> Principal:
+def principal_of(request: Request, scope: str) -> Principal:
+    """Who asks; raises a problem unless they may do what needs `scope`. The OpenAPI document says so in app.openapi."""
     ring: KeyRing = request.app.state.keys
     principal = ring.principal(request.headers.get("authorization"))
     principal.require(scope)

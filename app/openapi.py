@@ -27,6 +27,11 @@ TAGS = [
     {"name": "candidates", "description": "Single candidates and their trained networks."},
     {"name": "service", "description": "Health and metrics."},
 ]
+SECURITY_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "An API key. Not needed when the service has no keys configured.",
+}
 
 
 def install(app: FastAPI) -> None:
@@ -43,8 +48,12 @@ def install(app: FastAPI) -> None:
                 tags=TAGS,
                 license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
             )
+            for path, item in document["paths"].items():
+                for operation in item.values() if path.startswith("/v1/") else ():
+                    operation["security"] = [{"HTTPBearer": []}]
+            document.setdefault("components", {})["securitySchemes"] = {"HTTPBearer": SECURITY_SCHEME}
             problem = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            schemas = document["components"].setdefault("schemas", {})
             schemas.update(problem.pop("$defs", {}))
             schemas["ProblemDocument"] = problem
             app.openapi_schema = document

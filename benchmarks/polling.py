@@ -103,8 +103,8 @@ def insert_dataset(url: str) -> str:
 
 
 @contextmanager
-def uvicorn(target: str, processes: int, environment: dict[str, str]) -> Iterator[str]:
-    """A uvicorn server for the factory `target`; yields its address once it answers."""
+def uvicorn(target: str, processes: int, environment: dict[str, str]) -> Iterator[tuple[str, int]]:
+    """A uvicorn server for the factory `target`; yields its address and process id once it answers."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
@@ -121,10 +121,21 @@ def uvicorn(target: str, processes: int, environment: dict[str, str]) -> Iterato
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", process.pid
     finally:
         process.terminate()
         process.wait(30)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process and its children have taken, where /proc tells."""
+    try:
+        tasks = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return float("nan")
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return own + sum(cpu_seconds(int(child)) for child in tasks)
 
 
 def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -149,25 +160,30 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             "ERLANGEN_MAX_ACTIVE_SEARCHES": "1000000",
             PAYLOAD: str(folder / "payload.json"),
         }
-        service = stack.enter_context(uvicorn("app.main:create_app", options.processes, environment))
+        service, service_pid = stack.enter_context(uvicorn("app.main:create_app", options.processes, environment))
         question = {"dataset_id": dataset_id, "candidates": ["D4"]}
         ids = [post(f"{service}/v1/searches", question)["id"] for _ in range(options.searches)]
         with urllib.request.urlopen(f"{service}/v1/searches/{ids[0]}") as response:
             search = json.load(response)
         (folder / "payload.json").write_text(json.dumps(search))
-        bare = stack.enter_context(uvicorn("benchmarks.polling:bare_app", options.processes, environment))
+        bare, bare_pid = stack.enter_context(uvicorn("benchmarks.polling:bare_app", options.processes, environment))
         targets = {
             "service": [f"{service}/v1/searches/{search_id}" for search_id in ids],
             "bare": [f"{bare}/v1/searches/{search_id}" for search_id in ids],
             "bare_threaded": [f"{bare}/threaded/{search_id}" for search_id in ids],
         }
+        pids = {"service": service_pid, "bare": bare_pid, "bare_threaded": bare_pid}
         rates: dict[str, list[float]] = {name: [] for name in targets}
+        costs: dict[str, list[float]] = {name: [] for name in targets}
         for urls in targets.values():
             read_rate(urls, 1, options.connections, tool=tool)
         for turn in range(options.rounds):
             order = list(targets) if turn % 2 == 0 else list(targets)[::-1]
             for name in order:
+                before = cpu_seconds(pids[name])
                 rates[name].append(read_rate(targets[name], options.seconds, options.connections, tool=tool))
+                used = cpu_seconds(pids[name]) - before
+                costs[name].append(1e6 * used / (rates[name][-1] * options.seconds))
         body = {"dataset_id": dataset_id, "candidates": ["C2"]}
         accepted = write_rate(f"{service}/v1/searches", body, options.seconds, options.connections)
     medians = {name: statistics.median(values) for name, values in rates.items()}
@@ -182,6 +198,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "bytes": len(json.dumps(search)),
         "requests_per_second": rates,
         "median": medians,
+        "cpu_microseconds_per_request": {name: statistics.median(values) for name, values in costs.items()},
         "ratio": medians["service"] / medians["bare"],
         "ratio_of_rounds": [a / b for a, b in zip(rates["service"], rates["bare"], strict=True)],
         "ratio_to_threaded": medians["service"] / medians["bare_threaded"],
@@ -195,7 +212,7 @@ def main() -> None:
     parser.add_argument("--broker", default="", help="by default a folder")
     parser.add_argument("--client", choices=("wrk", "asyncio"))
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--searches", type=int, default=50, help="searches that are polled in turn")
     parser.add_argument("--processes", type=int, default=1)
@@ -204,10 +221,11 @@ def main() -> None:
     result = measure(options)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(result, indent=2) + "\n")
-    print(f"{'route':<16}{'requests/s, median':>20}   rounds")
+    print(f"{'route':<16}{'requests/s, median':>20}{'CPU, us':>12}   rounds")
     for name, values in result["requests_per_second"].items():
         rounds = ", ".join(f"{value:.0f}" for value in values)
-        print(f"{name:<16}{result['median'][name]:>20.0f}   {rounds}")
+        cost = result["cpu_microseconds_per_request"][name]
+        print(f"{name:<16}{result['median'][name]:>20.0f}{cost:>12.0f}   {rounds}")
     print(f"ratio {result['ratio']:.3f}, to a bare route in a thread {result['ratio_to_threaded']:.3f}")
     accepted = result["searches_accepted"]
     print(f"searches accepted: {accepted['rate']:.0f} a second, p50 {accepted['p50_ms']:.1f} ms")
