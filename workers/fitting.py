@@ -110,12 +110,12 @@ def fit(
     size = min(batch_size(shortest), shortest)
     steps = max(shortest // size, options.min_steps)
     together = _Together(networks, device)
-    parameters = [p for net in networks for p in net.parameters()]
+    parameters: list[Tensor] = [p for net in networks for p in net.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=options.weight_decay)
     warm_up = max(1, round(options.warm_up * steps))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, (step + 1) / warm_up))
     averages = copy.deepcopy(networks)
-    averaged = [p for net in averages for p in net.parameters()]
+    averaged: list[Tensor] = [p for net in averages for p in net.parameters()]
     best = [math.inf] * len(networks)
     best_epoch = [0] * len(networks)
     kept = [copy.deepcopy(net.state_dict()) for net in networks]

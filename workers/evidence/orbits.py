@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from workers.folds import Array
 from workers.intervals import mean_and_error
-from workers.samples import Array
 
 LEVEL = 0.05
 _GATE = 3.0  # standard errors by which a witness must beat the best constant
