@@ -32,7 +32,7 @@ class FitOptions:
     deadline: float
     learning_rate: float = 0.005
     weight_decay: float = 0.2
-    patience: int = 10
+    patience: int = 6
     min_steps: int = 20
     warm_up: float = 1.0
 
