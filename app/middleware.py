@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import secrets
 import time
+from random import getrandbits
 from urllib.parse import urlsplit
 
 import structlog
@@ -48,7 +48,7 @@ class Observe:
             return
         started = time.perf_counter()
         given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        request_id = given if _REQUEST_ID.fullmatch(given) else f"{getrandbits(64):016x}"
         status = 0
 
         async def send_and_note(message: Message) -> None:
@@ -63,15 +63,16 @@ class Observe:
                 self._note(scope, status, time.perf_counter() - started)
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self.app(scope, receive, send_and_note)
-            except Exception:
-                log.exception("unexpected error", method=scope["method"], path=scope["path"])
-                if status:
-                    raise  # half an answer is out: the server closes the connection
-                problem = Problem(500, "Something went wrong here", f"It was logged as request {request_id}.")
-                await problem.response()(scope, receive, send_and_note)
+        # Never unbound: a server runs each request in a context of its own.
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self.app(scope, receive, send_and_note)
+        except Exception:
+            log.exception("unexpected error", method=scope["method"], path=scope["path"])
+            if status:
+                raise  # half an answer is out: the server closes the connection
+            problem = Problem(500, "Something went wrong here", f"It was logged as request {request_id}.")
+            await problem.response()(scope, receive, send_and_note)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"]

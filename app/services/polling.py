@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
-from anyio import CapacityLimiter, to_thread
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
@@ -32,7 +32,7 @@ class SearchPoller:
         self._connection: Connection | None = None
         self._waiting: dict[Key, list[asyncio.Future[Found]]] = {}
         self._task: asyncio.Task[None] | None = None
-        self._limiter = CapacityLimiter(1)
+        self._thread = ThreadPoolExecutor(1, "polling")
 
     async def find(self, owner: str, search_id: str) -> Found:
         """The row of `searches.find`, None when there is no such search of this owner."""
@@ -47,15 +47,16 @@ class SearchPoller:
         """Give the connection back."""
         if self._task is not None:
             await asyncio.wait([self._task])
-        await to_thread.run_sync(self._disconnect, limiter=self._limiter)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
 
     async def _drain(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
             while self._waiting:
                 asked = {key: self._waiting.pop(key) for key in list(islice(self._waiting, MAX_BATCH))}
                 answer: Mapping[Key, Found] | Exception
                 try:
-                    answer = await to_thread.run_sync(self._read, list(asked), limiter=self._limiter)
+                    answer = await loop.run_in_executor(self._thread, self._read, list(asked))
                 except Exception as error:
                     answer = error
                 for key, futures in asked.items():
