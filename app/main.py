@@ -77,10 +77,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.callback(state.doorbell.close)
         stack.push_async_callback(state.poller.close)
         stack.callback(state.stopping.set)
-        if state.settings.embedded_worker:
-            state.supervisor = WorkerSupervisor(state.settings)
-            state.supervisor.start()
-            stack.push_async_callback(to_thread.run_sync, state.supervisor.stop)
+        state.supervisors = [WorkerSupervisor(state.settings) for _ in range(state.settings.local_workers)]
+        for supervisor in state.supervisors:
+            supervisor.start()
+            stack.push_async_callback(to_thread.run_sync, supervisor.stop)
+        for supervisor in state.supervisors:  # on the way out all are asked before the first is waited for
+            stack.callback(supervisor.ask_to_stop)
         stack.enter_context(watch_signals(state.stopping))
         yield
 

@@ -40,8 +40,7 @@ class Server(uvicorn.Server):
             print(f"Erlangen listens on {self._address}", flush=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        supervisor = getattr(self._state, "supervisor", None)
-        if supervisor is not None:
+        for supervisor in getattr(self._state, "supervisors", ()):
             supervisor.ask_to_stop()
         super().handle_exit(sig, frame)
 

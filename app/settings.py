@@ -1,5 +1,6 @@
 """Settings of the service, read from `ERLANGEN_*` environment variables."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,14 +24,15 @@ class Settings(BaseSettings):
     device: str = "auto"
     api_keys: str = Field("", description="comma-separated keys: see app/auth.py")
     allowed_hosts: str = Field("", description="comma-separated Host names answered without keys, beside local ones")
-    embedded_worker: bool = Field(True, description="`erlangen serve` supervises a local worker")
+    embedded_worker: bool = Field(True, description="`erlangen serve` supervises local workers")
+    embedded_workers: int = Field(0, ge=0, le=64, description="how many of them, 0 = one a core and at most four")
     log_level: str = "INFO"
 
     lease_seconds: float = Field(15.0, gt=0)
     max_attempts: int = Field(10, ge=1, description="attempts of one candidate before it counts as crashed")
     ring_again_seconds: float = Field(3.0, gt=0, description="a row queued longer than this is rung for again")
     cancel_grace_seconds: float = Field(5.0, gt=0)
-    worker_threads: int = Field(0, ge=0, description="torch threads of a trainer child, 0 = all cores")
+    worker_threads: int = Field(1, ge=0, description="torch threads of a trainer child, 0 = all cores")
 
     max_upload_bytes: int = Field(2048 * MIB, gt=0)
     max_unpacked_bytes: int = Field(4096 * MIB, gt=0)
@@ -43,6 +45,13 @@ class Settings(BaseSettings):
     max_concurrent_ingests: int = Field(2, ge=1)
     max_candidates: int = Field(64, ge=1)
     max_active_searches: int = Field(1000, ge=1, description="searches of one owner that are not finished yet")
+
+    @property
+    def local_workers(self) -> int:
+        """Worker processes beside the web process."""
+        if not self.embedded_worker:
+            return 0
+        return self.embedded_workers or min(4, os.cpu_count() or 1)
 
     @model_validator(mode="before")
     @classmethod

@@ -75,7 +75,7 @@ def main() -> None:
         parser.error(f"unknown families: {', '.join(sorted(unknown))}")
     rows: list[dict[str, Any]] = []
     print(f"{'family':12} {'truth':5} {'best':5} {'posterior':>9} {'verdict':12} {'seconds':>7}  certified")
-    with tempfile.TemporaryDirectory() as name, Service(Path(name) / "service") as service:
+    with tempfile.TemporaryDirectory() as name, Service(Path(name) / "service", embedded_workers=0) as service:
         for family in families:
             for truth in options.truths.split(","):
                 row = search(service, Path(name), truth, family, options.n, options.seed)

@@ -27,7 +27,7 @@ class Service:
         self.folder = folder
         self.embedded = embedded
         folder.mkdir(parents=True, exist_ok=True)
-        values = {"data_dir": folder / "data", "embedded_worker": embedded} | settings
+        values = {"data_dir": folder / "data", "embedded_worker": embedded, "embedded_workers": 1} | settings
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("ERLANGEN_")}
         ours = {f"ERLANGEN_{name.upper()}": str(value) for name, value in values.items()}
         self.environment = inherited | ours | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}

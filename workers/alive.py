@@ -9,19 +9,19 @@ from datetime import timedelta
 from sqlalchemy import Engine, func, select
 
 from app.db.session import make_engine, reader_factory
-from app.db.tables import Worker, utc_now
+from app.db.tables import Worker
 from app.settings import get_settings
+from workers.leases import database_now
 
 SILENCE = timedelta(seconds=60)
 
 
 def is_alive(engine: Engine, host: str) -> bool:
     """Whether a worker process on `host` has written its heartbeat within the last minute."""
-    heard = select(func.count()).where(
-        Worker.id.startswith(f"{host}:", autoescape=True), Worker.seen_at >= utc_now() - SILENCE
-    )
+    mine = Worker.id.startswith(f"{host}:", autoescape=True)
     with reader_factory(engine)() as session:
-        return bool(session.scalar(heard))
+        since = database_now(session) - SILENCE  # heartbeats carry the database's time
+        return bool(session.scalar(select(func.count()).where(mine, Worker.seen_at >= since)))
 
 
 if __name__ == "__main__":

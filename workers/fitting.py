@@ -57,34 +57,29 @@ def sample_losses(outputs: Tensor, y: Tensor, classification: bool) -> Tensor:
 class _Together:
     """Runs K networks of one architecture on K batches: (K, batch, ...) -> (K, batch, p)."""
 
-    def __init__(self, networks: Sequence[nn.Module], device: torch.device) -> None:
+    def __init__(self, networks: Sequence[nn.Module], *, stacked: bool) -> None:
         self.networks = networks
-        self.stacked = device.type != "cpu" and len(networks) > 1
+        self.stacked = stacked
+        every = [dict(net.named_parameters()) for net in networks]
+        self.weights = {name: [one[name] for one in every] for name in every[0]}
+        # Buffers that are not stored (indices, maps) follow from the architecture alone: one copy serves all.
+        held = [net.state_dict(keep_vars=True) for net in networks]
+        self.states = {name: [one[name] for one in held] for name in held[0] if name not in self.weights}
 
     def __call__(self, x: Tensor) -> Tensor:
         if not self.stacked:
             return torch.stack([net(batch) for net, batch in zip(self.networks, x, strict=True)])
-        base = self.networks[0]
-        weights = {
-            k: torch.stack([dict(n.named_parameters())[k] for n in self.networks]) for k, _ in base.named_parameters()
-        }
-        states = {
-            k: torch.stack([n.state_dict()[k] for n in self.networks])
-            for k, _ in base.named_buffers()
-            if k in base.state_dict()
-        }
+        weights = {name: torch.stack(each) for name, each in self.weights.items()}
+        states = {name: torch.stack(each) for name, each in self.states.items()}
 
         def one(w: dict[str, Tensor], s: dict[str, Tensor], batch: Tensor) -> Tensor:
-            out: Tensor = functional_call(base, (w, s), (batch,))
+            out: Tensor = functional_call(self.networks[0], (w, s), (batch,))
             return out
 
         out: Tensor = vmap(one)(weights, states, x)
-        if base.training:
-            with torch.no_grad():
-                for i, network in enumerate(self.networks):
-                    for k, buffer in network.named_buffers():
-                        if k in states:
-                            buffer.copy_(states[k][i])
+        with torch.no_grad():  # normalisation layers wrote their running statistics into the stacks
+            for name, each in self.states.items():
+                torch._foreach_copy_(each, list(states[name].unbind()))
         return out
 
 
@@ -109,7 +104,7 @@ def fit(
     shortest = min(len(t) for t in train)
     size = min(batch_size(shortest), shortest)
     steps = max(shortest // size, options.min_steps)
-    together = _Together(networks, device)
+    together = _Together(networks, stacked=device.type != "cpu" and len(networks) > 1)
     parameters: list[Tensor] = [p for net in networks for p in net.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=options.weight_decay)
     warm_up = max(1, round(options.warm_up * steps))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from workers.evidence.orbits import LEVEL, UNKNOWN, Defect, Witness, defect, holm
+from workers.evidence.orbits import UNKNOWN, Defect, Witness, defect, holm
 from workers.evidence.posterior import confidence, log2_bayes_factor, posterior
 from workers.evidence.verdicts import ClassEvidence, Verdict, verdict
 from workers.scoring import Terms, accuracy_term, complexity_term, consistency_term
@@ -26,7 +26,7 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
     done = {t["position"]: t for t in job["trials"] if t["state"] == "done"}
     witnesses = [w for position in sorted(done) for w in _witnesses(done[position])]
     evidence = _class_evidence(plan, done, witnesses, tolerance)
-    learned = any(share > 0 and distance > 3.0 for share, distance in (w.gain() for w in witnesses))
+    learned = any(w.informed for w in witnesses)
     verdicts = {
         p: verdict([evidence[c] for c in plan["nodes"][p]["classes"]], tolerance, len(evidence), learned) for p in done
     }
@@ -248,14 +248,13 @@ def _warnings(
         warnings += [f"{plan['nodes'][position]['name']}: {w}" for w in trial["metrics"].get("warnings", [])]
     placed = [w for w in witnesses if w.name.endswith("positions")]
     others = [w for w in witnesses if not w.name.endswith("positions")]
-    if placed and others:
-        advantage, known = placed[0].gain()
-        if known > 3.0 and advantage > 1.25 * max(w.gain()[0] for w in others) + 0.02:
+    if placed and others and placed[0].informed:
+        if placed[0].gain[0] > 1.25 * max(w.gain[0] for w in others) + 0.02:
             warnings.append(
                 "a network that knows where things are predicts clearly better than those that do not: translations "
                 'may be no symmetry here; compare groups about the centre, {"group": ..., "translations": false}'
             )
     tested = sum(len(n["classes"]) > 0 for n in plan["nodes"])
-    if tested and not any(w.gain()[1] > 3.0 for w in witnesses):
-        warnings.append(f"no witness beats the best constant predictor at level {LEVEL}")
+    if tested and not any(w.informed for w in witnesses):
+        warnings.append("no witness beats the best constant predictor by three standard errors")
     return warnings

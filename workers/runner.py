@@ -165,10 +165,13 @@ class Runner:
         return leases.release(lease)
 
     def _sweep(self, lease: Lease, verdict: Verdict, prefix: str) -> None:
-        """Delete what this attempt stored in vain, and what earlier attempts left."""
+        """Delete what this attempt stored in vain and, once the trial is over, what earlier attempts left.
+
+        A trial that is queued again may be somebody else's by now, whose files must not be touched.
+        """
         keep = prefix if verdict.state == "done" else None
         try:
-            if not verdict.accepted:
+            if not verdict.accepted or verdict.state == "queued":
                 self._storage.delete_prefix(prefix)
                 return
             folders = {key.rsplit("/", 1)[0] for key in self._storage.list(f"trials/{lease.trial_id}")}

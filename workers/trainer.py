@@ -47,11 +47,15 @@ def plain(value: Any) -> Any:
 
 
 def explain(error: BaseException) -> dict[str, str]:
-    """How a call failed: `failed` will fail again, `crashed` (memory, input/output) may do better another time."""
+    """How a call failed: `failed` will fail again, `crashed` (memory, device, input/output) may do better another time.
+
+    After an error of the device its context is lost, and with it every later call in this process.
+    """
     name = type(error).__name__
     text = str(error) or name
     no_memory = isinstance(error, MemoryError) or name == "OutOfMemoryError" or "can't allocate memory" in text
-    if no_memory or isinstance(error, OSError):
+    no_device = name == "AcceleratorError" or any(sign in text for sign in ("CUDA error", "cuDNN error"))
+    if no_memory or no_device or isinstance(error, OSError):
         return {"error": f"{name}: {text}", "kind": "crashed"}
     return {"error": text if isinstance(error, ValueError) else f"{name}: {text}", "kind": "failed"}
 

@@ -123,7 +123,8 @@ class TrainerHandle:
         root = str(Path(workers.__file__).resolve().parents[1])
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         threads = str(self.threads)
-        environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+        limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
+        environment = os.environ | {"PYTHONPATH": path} | limits
         command = [sys.executable, "-P", "-m", "workers.trainer", str(os.getpid()), *self._arguments]
         self._process = self._forker.submit(_popen, command, environment).result()
         self._messages = queue.SimpleQueue()

@@ -7,6 +7,7 @@ has mean zero. The defect of g is that mean as a share of what the predictor has
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import stats
@@ -29,10 +30,16 @@ class Witness:
     excess: Array
     cluster: Array
 
+    @cached_property
     def gain(self) -> tuple[float, float]:
         """(learned share of the best constant's loss, its distance from zero in standard errors)."""
         mean, error, _ = mean_and_error(self.constant - self.base, self.cluster)
         return mean / max(float(self.constant.mean()), 1e-12), mean / max(error, 1e-12)
+
+    @property
+    def informed(self) -> bool:
+        """Whether it beats the best constant clearly enough to be heard."""
+        return self.gain[1] > _GATE
 
 
 @dataclass(frozen=True)
@@ -72,13 +79,7 @@ def defect(witnesses: list[Witness], position: int) -> Defect:
     D = sum_w a_w mean(e_w) / mean(gain_w), weights a_w by squared learned share; the error is that of the ratio, by its
     influence function, robust to clusters. UNKNOWN when no witness beats the constant predictor.
     """
-    able = []
-    for witness in witnesses:
-        if np.isnan(witness.excess[position]).any():
-            continue
-        learned, distance = witness.gain()
-        if learned > 0 and distance > _GATE:
-            able.append((learned, witness))
+    able = [(w.gain[0], w) for w in witnesses if w.informed and not np.isnan(w.excess[position]).any()]
     if not able:
         return UNKNOWN
     best = max(learned for learned, _ in able)
