@@ -60,7 +60,7 @@ class _Together:
     def __init__(self, networks: Sequence[nn.Module], *, stacked: bool) -> None:
         self.networks = networks
         self.stacked = stacked
-        every = [dict(net.named_parameters()) for net in networks]
+        every: list[dict[str, Tensor]] = [dict(net.named_parameters()) for net in networks]
         self.weights = {name: [one[name] for one in every] for name in every[0]}
         # Buffers that are not stored (indices, maps) follow from the architecture alone: one copy serves all.
         held = [net.state_dict(keep_vars=True) for net in networks]
