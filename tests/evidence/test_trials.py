@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from safetensors import safe_open
 
 from models.groups.plan import plan_search
@@ -85,6 +86,8 @@ def test_the_same_job_gives_the_same_numbers(search):
     for first, second in zip(runs[0]["rows"], runs[1]["rows"], strict=True):
         assert first == second
     assert runs[0]["elements"] == runs[1]["elements"]
+    assert torch.backends.cudnn.deterministic
+    assert not torch.backends.cudnn.allow_tf32
 
 
 def test_no_signal_gives_no_symmetry(search):

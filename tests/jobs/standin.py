@@ -1,7 +1,8 @@
 """A stand-in for training and ranking that does what the candidate's `spec` tells it, in the real trainer child.
 
 spec: `steps` of `seconds` each, then by `do`: finish (default), `fail`, `memory`, `print`, `die` (while the file named
-by `until` does not exist it is made and the process kills itself), `deaf` (ignores SIGTERM).
+by `until` does not exist it is made and the process kills itself), `device` (in the same way the GPU is lost, for this
+call and every later one of the process), `deaf` (ignores SIGTERM).
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Callable[[float, str],
     if do == "die" and not Path(spec["until"]).exists():
         Path(spec["until"]).touch()
         os.kill(os.getpid(), signal.SIGKILL)
+    if do == "device" and not Path(spec["until"]).exists():
+        Path(spec["until"]).write_text(str(os.getpid()))
+    if do == "device" and Path(spec["until"]).read_text() == str(os.getpid()):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
     if do == "fail":
         raise ValueError("every label is the same")
     if do == "memory":

@@ -155,6 +155,14 @@ def test_a_child_that_dies_is_replaced_at_once(bench: Bench, tmp_path: Path) -> 
     assert get_search(bench.reader, search_id).state == "done"
 
 
+def test_a_child_that_lost_its_device_is_replaced(bench: Bench, tmp_path: Path) -> None:
+    search_id, (trial_id,) = bench.search("T", T={"do": "device", "until": str(tmp_path / "lost")})
+    bench.runner.run(trial_id)
+    trial = get_trial(bench.reader, trial_id)
+    assert (trial.state, trial.attempt) == ("done", 2)
+    assert get_search(bench.reader, search_id).state == "done"
+
+
 def test_a_child_killed_in_the_middle_is_replaced_at_once(bench: Bench) -> None:
     search_id, (trial_id,) = bench.search("T", T={"steps": 30, "seconds": 0.05})
     with bench.running(trial_id):
@@ -234,6 +242,16 @@ def test_objects_of_earlier_attempts_are_deleted(bench: Bench) -> None:
     bench.storage.put_bytes(f"trials/{trial_id}/deadbeef/losses.npy", b"half")
     bench.runner.run(trial_id)
     assert bench.objects() == [f"{get_trial(bench.reader, trial_id).prefix}/losses.npy"]
+
+
+def test_a_trial_that_is_queued_again_may_be_another_workers_whose_files_stay(bench: Bench) -> None:
+    _, (trial_id,) = bench.search("T", T=SLOW)
+    others = f"trials/{trial_id}/deadbeef/losses.npy"
+    with bench.running(trial_id):
+        bench.storage.put_bytes(others, b"whole")
+        bench.runner.stop()
+    assert get_trial(bench.reader, trial_id).state == "queued"
+    assert bench.objects() == [others]
 
 
 def test_a_data_set_whose_arrays_are_gone_does_not_stop_the_worker(bench: Bench) -> None:
