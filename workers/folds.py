@@ -88,7 +88,7 @@ def cross_fit(cluster: IntArray, y: Array | None, folds: int, seed: int, split: 
 
 
 def _assign(cluster: IntArray, y: Array | None, folds: int, rng: np.random.Generator) -> IntArray:
-    """Fold of every sample: whole clusters, largest first, each to the fold that has least of its first sample's class."""
+    """Fold of every sample: whole clusters, largest first, each to the fold with least of its first sample's class."""
     sizes = np.bincount(cluster)
     if len(sizes) < folds:
         raise ValueError(f"only {len(sizes)} independent clusters of samples for {folds} folds; ask for fewer folds")

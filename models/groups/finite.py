@@ -60,10 +60,6 @@ class FiniteGroup:
         return len(self.elements)
 
     @property
-    def degree(self) -> int:
-        return int(self.elements.shape[1])
-
-    @property
     def is_permutation_group(self) -> bool:
         return self.elements.dtype.kind == "i"
 
