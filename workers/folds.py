@@ -109,11 +109,16 @@ def _assign(cluster: IntArray, y: Array | None, folds: int, rng: np.random.Gener
 
 
 def _inner(rest: IntArray, test: IntArray, cluster: IntArray, rng: np.random.Generator) -> Split:
-    """Set whole clusters aside for validation until they hold VALIDATION_SHARE of the samples."""
+    """Set whole clusters aside for validation until they hold VALIDATION_SHARE of the samples.
+
+    Clusters that hold more than that by themselves come last: one of them could leave next to nothing to train on.
+    """
     sizes = np.bincount(cluster[rest], minlength=int(cluster.max()) + 1)
     present = np.flatnonzero(sizes)
+    goal = VALIDATION_SHARE * len(rest)
     order = rng.permutation(present)
-    count = int(np.searchsorted(np.cumsum(sizes[order]), VALIDATION_SHARE * len(rest))) + 1
+    order = order[np.argsort(sizes[order] > goal, kind="stable")]
+    count = int(np.searchsorted(np.cumsum(sizes[order]), goal)) + 1
     held = np.zeros(len(sizes), dtype=bool)
     held[order[: min(count, len(order) - 1)]] = True
     aside = held[cluster[rest]]

@@ -59,6 +59,13 @@ def test_fewer_clusters_than_folds_is_refused():
         cross_fit(np.zeros(10, dtype=np.int64), None, 3, 0, None)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_one_huge_cluster_does_not_take_the_training_samples_away(seed):
+    cluster = np.concatenate([np.zeros(300, dtype=np.int64), np.arange(1, 201)])
+    for s in cross_fit(cluster, None, 3, seed, None):
+        assert 0 < len(s.validation) < 0.2 * (len(s.train) + len(s.validation))
+
+
 def test_classes_are_spread_over_the_folds():
     y = np.array([0] * 30 + [1] * 6)
     for s in cross_fit(np.arange(36), y, 3, 1, None):
