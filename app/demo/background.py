@@ -36,12 +36,10 @@ class BackgroundService:
         self.folder.mkdir(parents=True, exist_ok=True)
         port = free_port()
         # Settings of a shell that point elsewhere would mix this data with other people's.
-        kept = ("ERLANGEN_DEVICE", "ERLANGEN_WORKER_THREADS", "ERLANGEN_LOG_LEVEL")
+        kept = ("ERLANGEN_DEVICE", "ERLANGEN_EMBEDDED_WORKERS", "ERLANGEN_WORKER_THREADS", "ERLANGEN_LOG_LEVEL")
         environment = {
             name: value for name, value in os.environ.items() if name in kept or not name.startswith("ERLANGEN_")
         }
-        # The demo's networks are tiny: threads that wait for each other would only slow them down.
-        environment.setdefault("ERLANGEN_WORKER_THREADS", "1")
         environment["PYTHONPATH"] = import_path()
         command = [sys.executable, "-P", "-m", "app.cli", "serve", "--port", str(port), "--data-dir", str(self.folder)]
         with self.log.open("w") as output:
