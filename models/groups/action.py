@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from models.groups.families import MAX_ORDER
 from models.groups.finite import (
     FiniteGroup,
     FloatArray,
@@ -23,8 +24,6 @@ from models.groups.finite import (
     is_permutation,
     permutation_matrix,
 )
-
-MAX_ORDER = 512
 
 
 @dataclass(frozen=True)

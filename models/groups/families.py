@@ -8,10 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.groups.finite import FloatArray, IntArray, Map, direct_sum, permutation_matrix
+from models.groups.finite import FloatArray, GroupTooLarge, IntArray, Map, direct_sum, permutation_matrix
 from models.groups.planar import planar_generators, planar_title
 
 Generators = list[Map]
+MAX_ORDER = 512
+MAX_MATRIX_DEGREE = 1024  # of Inv, which has a single matrix
+_MAX_PRODUCT_DEGREE = 256
 
 
 @dataclass(frozen=True)
@@ -43,17 +46,24 @@ def _flip(n: int, i: int) -> FloatArray:
 
 
 def _family(name: str, available: int) -> NamedGroup | None:
-    """One factor of a product; `available` coordinates where the name does not fix its degree."""
+    """One factor of a product; `available` coordinates where the name does not fix its degree.
+
+    Raises GroupTooLarge rather than make matrices that would not fit in memory.
+    """
     if name in ("E", "C1"):
         return NamedGroup([], available, "no symmetry")
     if name == "Inv":
+        if available > MAX_MATRIX_DEGREE:
+            raise GroupTooLarge(f"matrices act on at most {MAX_MATRIX_DEGREE} coordinates, not {available}")
         return NamedGroup([-np.eye(available)], available, "point inversion x → -x")
     if name == "Flips":
+        if 2 ** min(available, MAX_ORDER) > MAX_ORDER:  # before its matrices are made: they would not fit in memory
+            raise GroupTooLarge(f"{available} sign changes generate more than {MAX_ORDER} elements")
         return NamedGroup([_flip(available, i) for i in range(available)], available, "every change of signs")
     planar = planar_generators(name)
     if planar is not None:
         return NamedGroup(list(planar), 2, planar_title(name))
-    match = re.fullmatch(r"([SAZB])_?(\d{1,3}|n)", name)
+    match = re.fullmatch(r"([SAZB])_?([0-9]{1,3}|n)", name)
     if not match:
         return None
     n = available if match[2] == "n" else int(match[2])
@@ -71,16 +81,23 @@ def _family(name: str, available: int) -> NamedGroup | None:
         return NamedGroup(three + long, n, f"even permutations of {n} coordinates")
     if match[1] == "Z":
         return NamedGroup([_cycle(n)], n, f"cyclic shifts of {n} coordinates")
+    if n > 4:  # 2^5 5! = 3840
+        raise GroupTooLarge(f"permutations and sign changes of {n} coordinates are more than {MAX_ORDER} elements")
     moves = [permutation_matrix(_transposition(n)), permutation_matrix(_cycle(n))]
     return NamedGroup([*moves, _flip(n, 0)], n, f"permutations and sign changes of {n} coordinates")
 
 
 def named_group(name: str, available: int) -> NamedGroup | None:
-    """The group called `name`, with products written `S3 x S2`; None when no such name exists."""
+    """The group called `name`, with products written `S3 x S2`; None when no such name exists.
+
+    Raises GroupTooLarge beyond MAX_ORDER elements, or where its matrices would be too large.
+    """
     factors = [part.strip() for part in re.split(r"\s+x\s+|×", name)]
     if len(factors) == 1:
         return _family(factors[0], available)
     groups = [_family(factor, 0) for factor in factors]
+    if sum(g.degree for g in groups if g is not None) > _MAX_PRODUCT_DEGREE:
+        raise GroupTooLarge(f"products act on at most {_MAX_PRODUCT_DEGREE} coordinates")
     if any(g is None or g.degree == 0 for g in groups):
         return None
     return direct_product([g for g in groups if g is not None])

@@ -18,10 +18,11 @@ FloatArray = NDArray[np.float64]
 Map = NDArray[Any]  # a permutation (d,) of integers or a matrix (d, d) of floats
 
 _DECIMALS = 6
+_MAX_ENTRIES = 1 << 24  # of the matrices of all elements together: 128 MiB
 
 
 class GroupTooLarge(ValueError):
-    """The generators generate more elements than the limit allows."""
+    """A group with more elements than the limit allows, or whose matrices would not fit in memory."""
 
 
 def is_permutation(values: Sequence[int] | IntArray, degree: int) -> bool:
@@ -127,6 +128,8 @@ def generate(generators: Sequence[Map], degree: int, limit: int) -> FiniteGroup:
             if key not in index:
                 if len(elements) >= limit:
                     raise GroupTooLarge(f"the generators give more than {limit} elements")
+                if not permutations and (len(elements) + 1) * degree**2 > _MAX_ENTRIES:
+                    raise GroupTooLarge(f"more than {len(elements)} matrices of {degree} x {degree} are too many")
                 index[key] = len(elements)
                 elements.append(product)
                 parents.append((position, s))

@@ -15,6 +15,7 @@ import numpy as np
 from models.groups.action import ActingGroup, acting_group
 from models.groups.candidates import Candidate, Samples, parse_candidate
 from models.groups.errors import CandidateError
+from models.groups.families import MAX_MATRIX_DEGREE
 from models.groups.lattice import TooManySubgroups, covers, cyclic_subgroups, subgroups
 from models.groups.naming import element_name, is_planar, subgroup_name
 from models.groups.planar import planar_title
@@ -36,7 +37,7 @@ class _Node:
 
 
 def default_candidates(samples: Samples) -> list[Any]:
-    """What `"candidates": "auto"` stands for."""
+    """What `"candidates": "auto"` stands for. Raises CandidateError where nothing is usual."""
     if samples.domain == "image2d":
         square = samples.x_shape[-1] == samples.x_shape[-2]
         return ["T", "D4"] if square else ["T", "D2"]
@@ -45,7 +46,13 @@ def default_candidates(samples: Samples) -> list[Any]:
         return ["E", "Inv"]
     if d == 2:
         return ["E", "D4"]
-    return ["E", "S_n", "Flips"] if d <= 4 else ["E", "Inv", {"group": "Z_n"}] if d <= MAX_CLASSES else ["E", "Inv"]
+    if d <= 4:
+        return ["E", "S_n", "Flips"]
+    if d > MAX_MATRIX_DEGREE:
+        raise CandidateError(
+            None, f'there is no usual list for {d} coordinates; name groups, and with "on" the coordinates they act on'
+        )
+    return ["E", "Inv", "Z_n"] if d <= MAX_CLASSES else ["E", "Inv"]
 
 
 def plan_search(

@@ -37,7 +37,7 @@ def planar_generators(name: str) -> list[FloatArray] | None:
         return list(_SPECIAL[name])
     if name == "D2d":
         return [rotation(180), MIRROR_D]
-    match = re.fullmatch(r"([CD])_?(\d{1,3})", name)
+    match = re.fullmatch(r"([CD])_?([0-9]{1,3})", name)
     if not match or not 1 <= int(match[2]) <= _MAX_N:
         return None
     n = int(match[2])

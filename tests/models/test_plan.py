@@ -116,6 +116,14 @@ def test_auto_has_an_answer_for_every_shape():
         ([{"group": "D4", "on": [0, 1], "translations": True}], VECTOR, 0, "images"),
         ([{"group": "A4", "labels": "sign"}], VECTOR, 0, "no sign action"),
         (["S6"], {**VECTOR, "x_shape": (6,)}, 0, "choose a smaller group"),
+        # Their matrices would fill the memory of the machine before anything could count them.
+        (["Flips"], {**VECTOR, "x_shape": (5000,)}, 0, "choose a smaller group"),
+        (["×".join(["B999"] * 12)], VECTOR, 0, "choose a smaller group"),
+        (["×".join(["S999"] * 11 + ["C2"])], VECTOR, 0, "choose a smaller group"),
+        (["Inv"], {**VECTOR, "x_shape": (5000,)}, 0, "at most 1024 coordinates"),
+        ([{"group": "Z512", "labels": "sign"}], {**VECTOR, "x_shape": (512,)}, 0, "choose a smaller group"),
+        ("auto", {**VECTOR, "x_shape": (5000,)}, None, "no usual list"),
+        (["S٤"], VECTOR, 0, "not a known group"),
     ],
 )
 def test_refusals_name_the_entry_and_the_remedy(candidates, data, index, words):
