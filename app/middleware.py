@@ -120,7 +120,7 @@ class Guard:
             )
         if scope["method"] not in SAFE_METHODS:
             origin = headers.get("origin")
-            other_site = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+            other_site = origin is not None and _authority(origin) != host.lower()
             if other_site or headers.get("sec-fetch-site") == "cross-site":
                 return Problem(403, "Another site's page may not do this", slug="cross-site")
             length = headers.get("content-length", "0")
@@ -138,6 +138,14 @@ def host_name(host: str) -> str:
     if name.startswith("["):
         return name[1:].partition("]")[0]
     return name.partition(":")[0]
+
+
+def _authority(origin: str) -> str:
+    """The host and port of an Origin header, lower case; empty for `null` and for what is no address."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _too_large() -> Problem:

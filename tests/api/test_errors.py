@@ -121,6 +121,7 @@ def test_any_host_is_answered_with_keys(make_client: Callable[..., TestClient]) 
     [
         ({"Origin": "http://evil.example"}, True),
         ({"Origin": "null"}, True),
+        ({"Origin": "http://[::1"}, True),
         ({"Origin": "http://localhost:3000"}, True),
         ({"Sec-Fetch-Site": "cross-site"}, True),
         ({"Origin": "http://localhost"}, False),
