@@ -109,7 +109,7 @@ Candidates = Annotated[
     | Annotated[list[Candidate], Field(min_length=1, max_length=1000), Tag("list")],
     Discriminator(_candidates_kind),
 ]
-Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 
 
 class Weights(Strict):

@@ -68,6 +68,7 @@ def test_the_contracts_example_is_accepted(client: TestClient, rows: Rows) -> No
         ({"tolerance": 0}, "/tolerance"),
         ({"tolerance": 0.51}, "/tolerance"),
         ({"weights": {"accuracy": -1}}, "/weights/accuracy"),
+        ({"weights": {"accuracy": 1e308}}, "/weights/accuracy"),
         ({"weights": {"beauty": 1}}, "/weights/beauty"),
         ({"budget": {"max_seconds": 0}}, "/budget/max_seconds"),
         ({"budget": {"max_seconds": 86401}}, "/budget/max_seconds"),

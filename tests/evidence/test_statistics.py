@@ -138,3 +138,8 @@ def test_a_refutation_names_its_element_and_indecision_the_data_it_needs():
     assert "60%" in against.reason
     unclear = verdict([member(0.0, 0.2)], 0.05, 1, True)
     assert unclear.factor == pytest.approx((1.6464 * 0.2 / 0.05) ** 2, rel=0.01)
+
+
+def test_no_tolerance_is_too_small_for_a_verdict():
+    tiny = verdict([member(-0.1, 0.2)], 1e-300, 1, True)
+    assert (tiny.name, tiny.factor) == ("undetermined", None)

@@ -89,4 +89,5 @@ def _factor(member: ClassEvidence, tolerance: float, alpha: float) -> float:
     if room <= 0:
         return math.inf
     quantile = float(stats.t.ppf(1 - alpha, member.defect.freedom))
-    return max(1.0, (quantile * member.defect.error / room) ** 2)
+    ratio = quantile * member.defect.error / room
+    return max(1.0, ratio * ratio)  # infinite where ** would raise OverflowError
