@@ -14,6 +14,7 @@ from workers.folds import Array, IntArray, Split, clusters, cross_fit, orbit_lin
 
 MAX_WITNESS_ROWS = 6000
 _MAX_ORBIT_ROWS = 20_000
+_SMALLEST = 1e-100  # in case a target is zero; the smallest float32 is far above it
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,9 @@ def load_samples(job: dict[str, Any]) -> Samples:
         y = np.asarray(y, dtype=np.float64).reshape(len(x), -1)
         if any(a["labels"] is not None for actions in class_actions(plan) for a in actions):
             # Targets that the group moves keep their origin and one common unit.
-            scale = np.full(outputs, max(float(np.sqrt((y**2).mean())), 1e-12))
+            scale = np.full(outputs, max(float(np.sqrt((y**2).mean())), _SMALLEST))
         else:
-            shift, scale = y.mean(0), np.maximum(y.std(0), 1e-12)
+            shift, scale = y.mean(0), np.maximum(y.std(0), _SMALLEST)
         y = ((y - shift) / scale).astype(np.float32)
     else:
         y = np.asarray(y, dtype=np.int64)

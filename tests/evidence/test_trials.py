@@ -178,3 +178,13 @@ def test_the_stored_network_says_how_to_rebuild_itself(search):
     with safe_open(trials[0]["arrays"]["network.safetensors"], "pt") as stored:
         assert "config" in stored.metadata()["erlangen"]
         assert any(key.endswith("weight") for key in stored.keys())
+
+
+def test_the_unit_of_a_target_does_not_matter(search):
+    x = np.random.default_rng(8).normal(size=(120, 2)).astype(np.float32)
+    y = (x**2).sum(1)
+    said = []
+    for unit in (1.0, 2.0**-100):  # a power of two, so that nothing is rounded
+        _, _, trials = search(x, (y * unit).astype(np.float32), ["E"], task="regression", epochs=2)
+        said.append(trials[0]["metrics"]["r2"])
+    assert said[0] == pytest.approx(said[1], rel=1e-3)
