@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -47,6 +49,10 @@ class ActingGroup:
 
     def keys(self) -> list[bytes]:
         """Each element's identity as a pair of actions; equal across groups when the maps of (x, y) are equal."""
+        return self._keys
+
+    @cached_property
+    def _keys(self) -> list[bytes]:
         return [
             pair_key(self.coordinates, self.x[i], None if self.y is None else self.y[i])
             for i in range(self.group.order)
@@ -104,7 +110,8 @@ def pair_key(coordinates: Sequence[int], x: Map, y: FloatArray | None) -> bytes:
     order = np.argsort(where)
     block = matrix[np.ix_(moved[order], moved[order])]
     label = b"" if y is None or np.allclose(y, np.eye(len(y)), atol=1e-6) else element_key(np.asarray(y))
-    return where[order].tobytes() + b"|" + element_key(block) + b"|" + label
+    # A digest: elements on hundreds of coordinates would hold a megabyte each.
+    return sha256(where[order].tobytes() + b"|" + element_key(block) + b"|" + label).digest()
 
 
 def as_permutations(generators: Sequence[Map]) -> list[IntArray] | None:

@@ -1,6 +1,7 @@
 """Planning: candidates, closure under subgroups, element classes, and every refusal."""
 
 import json
+import tracemalloc
 
 import pytest
 
@@ -147,3 +148,13 @@ def test_every_catalogue_row_can_be_searched_for():
             planned = plan([row["name"]], data, max_candidates=512)
             assert max(n["order"] for n in planned["nodes"]) == row["order"]
     assert {row["name"] for row in catalogue("image2d")} >= {"E", "T", "C4", "D4"}
+
+
+def test_planning_shifts_of_many_coordinates_takes_little_memory():
+    tracemalloc.start()
+    try:
+        planned = plan(["Z_n"], VECTOR, x_shape=(120,))
+        assert len(planned["nodes"]) == 16  # one subgroup for each divisor
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    finally:
+        tracemalloc.stop()
