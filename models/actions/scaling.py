@@ -23,10 +23,15 @@ def invariant_scaling(x: FloatArray, acting: ActingGroup) -> tuple[FloatArray, F
     mean, variance = x.mean(0), np.maximum(x.var(0), 1e-12)
     if acting.group.order == 1:
         return mean, np.diag(variance**-0.5)
-    maps = embedded_maps(acting, d)
-    shift = maps.mean(0) @ mean
-    if not np.allclose(maps @ maps.transpose(0, 2, 1), np.eye(d), atol=1e-6):
+    # Off the coordinates that move the group is the identity, and matrices of all d coordinates would be large.
+    where = np.asarray(acting.coordinates)
+    maps = acting.x_matrices()
+    shift = mean.copy()
+    shift[where] = maps.mean(0) @ mean[where]
+    turned = maps.transpose(0, 2, 1)
+    if not np.allclose(maps @ turned, np.eye(len(where)), atol=1e-6):
         return shift, np.eye(d) / np.sqrt(variance.mean())
-    spread = np.einsum("gij,j,gkj->ik", maps, variance, maps) / len(maps)
-    values, vectors = np.linalg.eigh(spread)
-    return shift, (vectors * values**-0.5) @ vectors.T
+    values, vectors = np.linalg.eigh(((maps * variance[where]) @ turned).mean(0))
+    scale = np.diag(variance**-0.5)
+    scale[np.ix_(where, where)] = (vectors * values**-0.5) @ vectors.T
+    return shift, scale

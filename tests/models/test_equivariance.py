@@ -1,6 +1,7 @@
 """Every layer and every network commutes with its group, exactly up to rounding."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 
 from models.actions.grid import grid_source
 from models.actions.samples import transform_classes, transform_outputs, transform_samples
+from models.actions.scaling import embedded_maps, invariant_scaling
 from models.groups.action import acting_group, from_spec
+from models.groups.families import named_group
 from models.groups.plan import plan_search
 from models.groups.planar import IMAGE_NAMES, planar_generators
 from models.layers.planar import CentredPool2d, FieldNorm2d, GroupConv2d, LiftingConv2d, PositionReadout
@@ -203,3 +206,17 @@ def test_spec_of_a_network_survives_json():
     acting = acting_group((0, 1), planar_generators("D4"))
     spec = json.loads(json.dumps(acting.spec()))
     assert sorted(from_spec(spec).keys()) == sorted(acting.keys())
+
+
+def test_scaling_many_coordinates_takes_the_memory_of_those_that_move():
+    acting = acting_group((3, 700), named_group("D4", 2).generators)
+    x = np.random.default_rng(0).normal(size=(20, 1000)) * np.linspace(1, 2, 1000)
+    tracemalloc.start()
+    try:
+        shift, scale = invariant_scaling(x, acting)
+        assert tracemalloc.get_traced_memory()[1] < 24 * 2**20  # the answer itself takes 8 MiB
+    finally:
+        tracemalloc.stop()
+    for g in embedded_maps(acting, 1000):
+        assert np.allclose(g @ shift, shift)
+        assert np.allclose(g @ scale, scale @ g)
