@@ -65,6 +65,15 @@ def run(seed: int, d: int, n: int, epochs: int) -> dict[str, Any]:
     }
 
 
+def record(cell: dict[str, Any]) -> None:
+    """Add a cell to the results, in the place of an earlier measurement of the same one."""
+    RESULTS.parent.mkdir(exist_ok=True)
+    known = json.loads(RESULTS.read_text())["cells"] if RESULTS.exists() else []
+    others = [c for c in known if (c["d"], c["n"]) != (cell["d"], cell["n"])]
+    cells = sorted([*others, cell], key=lambda c: (c["d"], c["n"]))
+    RESULTS.write_text(json.dumps({"cells": cells}, indent=1) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--runs", type=int, default=50)
@@ -72,7 +81,6 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
-    cells = []
     print(f"{'d':>2} {'n':>4} {'exact':>6} {'D4 returned':>11} {'D4 certified':>12} {'posterior':>9} {'seconds':>8}")
     with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as pool:
         for d, n in (map(int, cell.split("x")) for cell in options.cells.split(",")):
@@ -89,14 +97,12 @@ def main() -> None:
                 "mean_confidence": float(np.mean([r["confidence"] for r in rows])),
                 "seconds": time.monotonic() - started,
             }
-            cells.append(cell)
             print(
                 f"{d:2} {n:4} {cell['exact']:6.2f} {cell['d4_returned']:11.2f} {cell['d4_certified']:12} "
                 f"{cell['mean_posterior']:9.2f} {cell['seconds']:8.0f}",
                 flush=True,
             )
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps({"epochs": options.epochs, "cells": cells}, indent=1) + "\n")
+            record(cell)
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def _image(entry: dict[str, Any], index: int, samples: Samples) -> Candidate:
     generators = planar_generators(name) or []
     labels, y = _label_maps(entry, index, samples, generators, generators)
     about = planar_title(name) + (", about the centre alone" if translations is False else "")
-    return Candidate(name, about, labels, acting_group((0, 1), generators, y), translations is not False)
+    return Candidate(name, about, labels, _action(index, (0, 1), generators, y), translations is not False)
 
 
 def _vector(entry: dict[str, Any], index: int, samples: Samples) -> Candidate:
@@ -125,7 +125,21 @@ def _vector(entry: dict[str, Any], index: int, samples: Samples) -> Candidate:
     full = [_embed(g, coordinates, d) for g in generators] if entry.get("labels") == "vector" else []
     as_matrices = [permutation_matrix(g) if g.dtype.kind == "i" else np.asarray(g, float) for g in generators]
     labels, y = _label_maps(entry, index, samples, as_matrices, full)
-    return Candidate(name if generators else "E", named.title, labels, acting_group(coordinates, generators, y), None)
+    return Candidate(name if generators else "E", named.title, labels, _action(index, coordinates, generators, y), None)
+
+
+def _action(
+    index: int, coordinates: tuple[int, ...], generators: Sequence[Map], y: list[FloatArray] | None
+) -> ActingGroup:
+    """The group with its label action, which must respect the group's law: words that move no x move no label."""
+    acting = acting_group(coordinates, generators, y)
+    if y is not None and acting.group.order != acting_group(coordinates, generators).group.order:
+        raise CandidateError(
+            index,
+            "these label maps are no action of the group: some product of generators leaves every x in place and "
+            "moves the labels",
+        )
+    return acting
 
 
 def _coordinates(on: Any, index: int, d: int) -> list[tuple[int, ...]] | None:

@@ -10,6 +10,7 @@ from models.groups.errors import CandidateError
 from models.groups.plan import plan_search
 
 IMAGE = {"domain": "image2d", "x_shape": (1, 14, 14), "task": "classification", "target_dim": None, "classes": 2}
+THREE = {**IMAGE, "classes": 3}
 VECTOR = {"domain": "vector", "x_shape": (4,), "task": "regression", "target_dim": 4, "classes": None}
 
 
@@ -102,6 +103,7 @@ def test_auto_has_an_answer_for_every_shape():
         ([{"group": "D4", "labels": "permutation"}], IMAGE, 0, "label_generators"),
         ([{"group": "D4", "labels": "permutation", "label_generators": [[0, 0], [1, 0]]}], IMAGE, 0, "permutations"),
         ([{"group": "D4", "labels": "odd"}], IMAGE, 0, "unknown"),
+        ([{"group": "C4", "labels": "permutation", "label_generators": [[1, 2, 0]]}], THREE, 0, "no action"),
         (["T"], {**VECTOR}, 0, "not a known group"),
         (["D4"], VECTOR, 0, '"on"'),
         ([{"group": "D4", "on": [0, 4]}], VECTOR, 0, "from 0 to 3"),
