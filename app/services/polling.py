@@ -21,6 +21,7 @@ from app.db.repositories import searches
 Key = tuple[str, str]  # owner, search id
 Found = Mapping[Any, Any] | None
 MAX_BATCH = 100
+GATHERING_TURNS = 3  # of the event loop: every hand-over to the thread costs, so what has arrived joins in
 
 
 class SearchPoller:
@@ -53,6 +54,8 @@ class SearchPoller:
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
+                for _ in range(GATHERING_TURNS):
+                    await asyncio.sleep(0)
                 asked = {key: self._waiting.pop(key) for key in list(islice(self._waiting, MAX_BATCH))}
                 answer: Mapping[Key, Found] | Exception
                 try:
