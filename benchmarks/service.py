@@ -13,7 +13,6 @@ from pathlib import Path
 from app.client import Client
 
 ROOT = Path(__file__).resolve().parents[1]
-READY_SECONDS = 60.0
 
 
 class Service:

@@ -40,7 +40,7 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
         _row(plan, done[p], verdicts[p], terms[p], weights, probabilities[p], rank, evidence)
         for rank, p in enumerate(order, start=1)
     ]
-    warnings = _warnings(plan, done, job["trials"], witnesses)
+    warnings = _warnings(plan, done, job["trials"], witnesses, learned)
     best = _best(plan, order[0], verdicts, probabilities, sure) if order else None
     return {
         "best": best,
@@ -238,7 +238,11 @@ def _sentence(found: Verdict) -> str:
 
 
 def _warnings(
-    plan: dict[str, Any], done: dict[int, dict[str, Any]], trials: list[dict[str, Any]], witnesses: list[Witness]
+    plan: dict[str, Any],
+    done: dict[int, dict[str, Any]],
+    trials: list[dict[str, Any]],
+    witnesses: list[Witness],
+    learned: bool,
 ) -> list[str]:
     warnings = list(plan["warnings"])
     lost = [str(plan["nodes"][t["position"]]["name"]) for t in trials if t["state"] != "done"]
@@ -254,7 +258,6 @@ def _warnings(
                 "a network that knows where things are predicts clearly better than those that do not: translations "
                 'may be no symmetry here; compare groups about the centre, {"group": ..., "translations": false}'
             )
-    tested = sum(len(n["classes"]) > 0 for n in plan["nodes"])
-    if tested and not any(w.informed for w in witnesses):
+    if plan["classes"] and not learned:
         warnings.append("no witness beats the best constant predictor by three standard errors")
     return warnings

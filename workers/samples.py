@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.actions.samples import transform_classes, transform_outputs, transform_samples
+from models.actions.samples import transform_labels, transform_samples
 from workers.folds import Array, IntArray, Split, clusters, cross_fit, orbit_links
 
 MAX_WITNESS_ROWS = 6000
@@ -40,18 +40,23 @@ def class_actions(plan: dict[str, Any]) -> list[list[dict[str, Any]]]:
     return [[c["action"]] + ([c["inverse"]] if c["inverse"] else []) for c in plan["classes"]]
 
 
+def labels_move(plan: dict[str, Any]) -> bool:
+    """Whether some tested element moves labels."""
+    return any(a["labels"] is not None for actions in class_actions(plan) for a in actions)
+
+
 def load_samples(job: dict[str, Any]) -> Samples:
     """Read the canonical arrays and lay out the folds. Raises ValueError when the data cannot be split as asked."""
     dataset, request, plan = job["dataset"], job["request"], job["plan"]
-    raw = np.load(dataset["x"], mmap_mode="r", allow_pickle=False)
+    # Mapped and copied: only the float32 copy is ever whole in memory.
+    x = np.array(np.load(dataset["x"], mmap_mode="r", allow_pickle=False), dtype=np.float32)
     y = np.load(dataset["y"], allow_pickle=False)
-    x = np.array(raw, dtype=np.float32)
     classification = dataset["task"] == "classification"
     outputs = int(dataset["classes"] if classification else dataset["target_dim"])
     shift, scale = np.zeros(outputs), np.ones(outputs)
     if not classification:
         y = np.asarray(y, dtype=np.float64).reshape(len(x), -1)
-        if any(a["labels"] is not None for actions in class_actions(plan) for a in actions):
+        if labels_move(plan):
             # Targets that the group moves keep their origin and one common unit.
             scale = np.full(outputs, max(float(np.sqrt((y**2).mean())), _SMALLEST))
         else:
@@ -77,10 +82,9 @@ def _optional(path: str | None) -> Array | None:
 
 def _moved(x: Array, y: Array, plan: dict[str, Any], domain: str) -> Iterator[tuple[Array, Array]]:
     samples, labels = torch.from_numpy(x), torch.from_numpy(y)
-    move = transform_classes if y.dtype.kind == "i" else transform_outputs
     for actions in class_actions(plan):
         for action in actions:
-            yield transform_samples(samples, action, domain).numpy(), move(labels, action).numpy()
+            yield transform_samples(samples, action, domain).numpy(), transform_labels(labels, action).numpy()
 
 
 def constant_losses(samples: Samples) -> Array:

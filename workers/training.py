@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,12 @@ from torch import nn
 from models.actions.samples import transform_outputs, transform_samples
 from models.networks import NetworkConfig, build_network, matched_config, network_cost, standardise
 from workers.evidence.support import support
-from workers.fitting import FitOptions, Fitted, fit, predict
+from workers.fitting import FitOptions, Fitted, Report, fit, predict
 from workers.intervals import mean_interval
 from workers.samples import Samples, class_actions, constant_losses, load_samples
-from workers.witnesses import Testimony, bits, kernel_testimony, network_predictor, squared, testimony
+from workers.witnesses import Testimony, bits, fold_predictors, kernel_testimony, squared, testimony
 
 WIDTHS = {"image2d": 16, "vector": 24}  # fields of the trivial group's network; the others match its parameters
-Report = Callable[[float, str], None]
 
 
 def pick_device(name: str) -> torch.device:
@@ -130,9 +128,7 @@ def _testify(
     constant: np.ndarray[Any, Any],
     device: torch.device,
 ) -> Testimony:
-    seeds = len(fitted.networks) // len(samples.splits)
-    members = [range(k * seeds, (k + 1) * seeds) for k in range(len(samples.splits))]
-    predictors = [network_predictor(fitted, m) for m in members]
+    predictors = fold_predictors(fitted, samples)
     loss = bits if samples.classification else squared
     return testimony(name, predictors, samples, torch.from_numpy(samples.y), loss, job, blind, constant, device)
 
@@ -150,11 +146,9 @@ def _own_metrics(
     cluster = samples.cluster[rows]
     metrics: dict[str, Any] = {}
     if samples.classification:
-        seeds = len(fitted.networks) // len(samples.splits)
         right = []
-        for k, test in enumerate(samples.tests):
-            x = torch.from_numpy(samples.x[test]).to(device)
-            scores = network_predictor(fitted, range(k * seeds, (k + 1) * seeds))(x)
+        for predictor, test in zip(fold_predictors(fitted, samples), samples.tests, strict=True):
+            scores = predictor(torch.from_numpy(samples.x[test]).to(device))
             right.append((scores.argmax(-1).cpu().numpy() == samples.y[test]).astype(float))
         metrics["accuracy"] = mean_interval(np.concatenate(right), cluster)
         metrics["loss_bits"] = mean_interval(said.base, cluster)

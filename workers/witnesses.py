@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.actions.samples import transform_classes, transform_outputs, transform_samples
+from models.actions.samples import transform_labels, transform_samples
 from models.groups.action import from_spec
 from models.kernels import Regressor
 from workers.fitting import Fitted, predict, sample_losses
 from workers.folds import Array
-from workers.samples import Samples, class_actions
+from workers.samples import Samples, class_actions, labels_move
 
 Predictor = Callable[[Tensor], Tensor]
 LossFunction = Callable[[Tensor, Tensor], Tensor]
@@ -73,21 +73,20 @@ def testimony(
         for c, actions in enumerate(class_actions(job["plan"])):
             if c in blind:
                 continue
-            turned = [
-                loss(predictor(transform_samples(x, a, domain)), _turned_labels(y, a, y.dtype == torch.int64)) - plain
-                for a in actions
-            ]
+            turned = [loss(predictor(transform_samples(x, a, domain)), transform_labels(y, a)) - plain for a in actions]
             moved[c] = torch.stack(turned).mean(0).double().cpu().numpy()
         excess.append(moved)
     return Testimony(name, np.concatenate(base), np.concatenate(excess, axis=1), constant)
 
 
-def _turned_labels(y: Tensor, action: dict[str, Any], classes: bool) -> Tensor:
-    return transform_classes(y, action) if classes else transform_outputs(y, action)
+def fold_predictors(fitted: Fitted, samples: Samples) -> list[Predictor]:
+    """One predictor per fold: the networks come fold by fold, the seeds of one next to each other."""
+    seeds = len(fitted.networks) // len(samples.splits)
+    return [_mean_predictor(fitted, range(k * seeds, (k + 1) * seeds)) for k in range(len(samples.splits))]
 
 
-def network_predictor(fitted: Fitted, members: Sequence[int]) -> Predictor:
-    """The mean of several networks' calibrated outputs (the seeds of one fold)."""
+def _mean_predictor(fitted: Fitted, members: Sequence[int]) -> Predictor:
+    """The mean of several networks' calibrated outputs."""
 
     def call(x: Tensor) -> Tensor:
         outputs = [predict(fitted.networks[k], x) * fitted.temperatures[k] for k in members]
@@ -105,8 +104,7 @@ def kernel_testimony(
     """
     acting = from_spec(spec)
     n = len(samples.x)
-    labels_move = any(a["labels"] is not None for actions in class_actions(job["plan"]) for a in actions)
-    if spec["domain"] != "vector" or samples.classification or labels_move:
+    if spec["domain"] != "vector" or samples.classification or labels_move(job["plan"]):
         return None
     if n > _KERNEL_ROWS or n * n * acting.group.order > _KERNEL_WORK:
         return None

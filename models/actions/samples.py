@@ -46,3 +46,8 @@ def transform_classes(y: Tensor, action: dict[str, Any]) -> Tensor:
         return y
     images = np.argmax(np.asarray(action["labels"]), axis=0)
     return torch.from_numpy(images).to(y.device)[y]
+
+
+def transform_labels(y: Tensor, action: dict[str, Any]) -> Tensor:
+    """g.y for labels as data sets hold them: class indices (n,) of integers, or targets (n, p)."""
+    return transform_outputs(y, action) if y.is_floating_point() else transform_classes(y, action)
