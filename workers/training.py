@@ -13,14 +13,15 @@ from safetensors.torch import save_file
 from torch import nn
 
 from models.actions.samples import transform_outputs, transform_samples
-from models.networks import NetworkConfig, build_network, matched_config, network_cost, standardise
+from models.networks.build import build_network
+from models.networks.config import NetworkConfig
+from models.networks.matching import WIDTHS, matched_config, network_cost
+from models.networks.standardise import standardise
 from workers.evidence.support import support
 from workers.fitting import FitOptions, Fitted, Report, fit, predict
 from workers.intervals import mean_interval
 from workers.samples import Samples, class_actions, constant_losses, load_samples
 from workers.witnesses import Testimony, bits, fold_predictors, kernel_testimony, squared, testimony
-
-WIDTHS = {"image2d": 16, "vector": 24}  # fields of the trivial group's network; the others match its parameters
 
 
 def pick_device(name: str) -> torch.device:
@@ -77,7 +78,7 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
         metrics["log2_evidence"] = kernel[1]
     _write_arrays(out_dir, samples, said)
     _write_network(out_dir, fitted, config, dataset, samples)
-    cost = network_cost(config, int(node["order"]))
+    cost = network_cost(config)
     report(1.0, "done")
     return {
         **metrics,

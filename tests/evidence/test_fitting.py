@@ -7,7 +7,8 @@ import torch
 
 from models.groups.action import acting_group
 from models.groups.planar import planar_generators
-from models.networks import NetworkConfig, build_network
+from models.networks.build import build_network
+from models.networks.config import NetworkConfig
 from workers.fitting import _Together
 
 

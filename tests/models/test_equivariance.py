@@ -19,7 +19,10 @@ from models.groups.plan import plan_search
 from models.groups.planar import IMAGE_NAMES, planar_generators
 from models.layers.planar import CentredPool2d, FieldNorm2d, GroupConv2d, LiftingConv2d, PositionReadout
 from models.layers.regular import CovariantHead, GroupLinear, VectorLifting
-from models.networks import NetworkConfig, build_network, matched_config, network_cost, standardise
+from models.networks.build import build_network
+from models.networks.config import NetworkConfig
+from models.networks.matching import matched_config, network_cost
+from models.networks.standardise import standardise
 
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 
@@ -181,7 +184,7 @@ def test_costs_are_known_before_the_network_is_built(fields, channels, side, tra
         spec = {"domain": "image2d", "translations": translations, **acting.spec()}
         config = NetworkConfig(spec, (channels, side, side), 3, min(fields, 6))
         built = sum(p.numel() for p in build_network(config).parameters())
-        assert network_cost(config, acting.group.order).parameters == built
+        assert network_cost(config).parameters == built
 
 
 def test_weight_sharing_matches_parameters_while_operations_grow():
@@ -189,7 +192,7 @@ def test_weight_sharing_matches_parameters_while_operations_grow():
     for name in ("C1", "C2", "C4", "D4"):
         acting = acting_group((0, 1), planar_generators(name))
         spec = {"domain": "image2d", "translations": True, **acting.spec()}
-        costs.append(network_cost(matched_config(spec, (1, 28, 28), 10, 24), acting.group.order))
+        costs.append(network_cost(matched_config(spec, (1, 28, 28), 10, 24)))
     parameters = [c.parameters for c in costs]
     assert max(parameters) < 1.15 * min(parameters)
     assert [c.flops for c in costs] == sorted(c.flops for c in costs)
