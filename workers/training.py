@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from models.actions.samples import transform_outputs, transform_samples
+from models.export import Trained
 from models.networks.build import build_network
 from models.networks.config import NetworkConfig
 from models.networks.matching import WIDTHS, matched_config, network_cost
 from models.networks.standardise import standardise
+from workers.artifacts import write_artifacts
 from workers.evidence.support import support
 from workers.fitting import FitOptions, Fitted, Report, fit, predict
 from workers.intervals import mean_interval
@@ -43,7 +43,7 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
     """Train, test, and write what the witnesses said and the network to `out_dir`; returns the trial's metrics.
 
     Files: `rows.npy`, `cluster.npy` (rows,), `base.npy`, `constant.npy` (witnesses, rows), `excess.npy` (witnesses,
-    classes, rows; NaN where blind), `network.safetensors`, `network.json`. The same job gives the same result on one
+    classes, rows; NaN where blind), and those of `workers.artifacts`. The same job gives the same result on one
     machine. `report(fraction, message)` is called at every epoch.
     """
     started = time.monotonic()
@@ -77,7 +77,11 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
         said.append(kernel[0])
         metrics["log2_evidence"] = kernel[1]
     _write_arrays(out_dir, samples, said)
-    _write_network(out_dir, fitted, config, dataset, samples)
+    shift, scale = samples.target_shift.tolist(), samples.target_scale.tolist()
+    trained = Trained(config, dataset["task"], fitted.networks, fitted.temperatures, shift, scale)
+    warnings = write_artifacts(out_dir, trained)
+    if out_of_time:
+        warnings.append("training stopped early: the budget of seconds was spent")
     cost = network_cost(config)
     report(1.0, "done")
     return {
@@ -89,7 +93,7 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
         "epochs": fitted.epochs,
         "device": device.type,
         "seconds": time.monotonic() - started,
-        "warnings": ["training stopped early: the budget of seconds was spent"] if out_of_time else [],
+        "warnings": warnings,
     }
 
 
@@ -188,23 +192,3 @@ def _write_arrays(out_dir: Path, samples: Samples, said: list[Testimony]) -> Non
     np.save(out_dir / "base.npy", np.stack([s.base for s in said]).astype(np.float32))
     np.save(out_dir / "constant.npy", np.stack([s.constant for s in said]).astype(np.float32))
     np.save(out_dir / "excess.npy", np.stack([s.excess for s in said]).astype(np.float32))
-
-
-def _write_network(
-    out_dir: Path, fitted: Fitted, config: NetworkConfig, dataset: dict[str, Any], samples: Samples
-) -> None:
-    tensors = {
-        f"{k}.{name}": tensor.detach().cpu().contiguous()
-        for k, network in enumerate(fitted.networks)
-        for name, tensor in network.state_dict().items()
-    }
-    about = {
-        "config": config.as_json(),
-        "task": dataset["task"],
-        "networks": len(fitted.networks),
-        "temperatures": fitted.temperatures,
-        "target_shift": samples.target_shift.tolist(),
-        "target_scale": samples.target_scale.tolist(),
-    }
-    save_file(tensors, out_dir / "network.safetensors", metadata={"erlangen": json.dumps(about)})
-    (out_dir / "network.json").write_text(json.dumps(about, indent=1))
