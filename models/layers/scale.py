@@ -148,7 +148,8 @@ class ScalePool(nn.Module):
         self.scales = scales
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.unflatten(-3, (-1, self.scales)).amax(-3)
+        pooled: Tensor = x.unflatten(-3, (-1, self.scales)).amax(-3)
+        return pooled
 
     def fold(self) -> nn.Module:
         return self
@@ -168,7 +169,8 @@ class PlaneMax(nn.Module):
         self.order = order
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.amax((-2, -1)).unflatten(-1, (-1, self.order))
+        pooled: Tensor = x.amax((-2, -1)).unflatten(-1, (-1, self.order))
+        return pooled
 
     def fold(self) -> nn.Module:
         return self

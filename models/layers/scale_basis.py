@@ -24,7 +24,7 @@ from models.groups.action import ActingGroup
 FloatArray = NDArray[np.float64]
 
 _CUTOFF = 0.75 * math.pi  # radians per pixel
-_NOISE = 1e-3  # variance of the white noise over that of the image
+_NOISE = 1e-4  # variance of the white noise over that of the image
 _RINGS = 4  # of reading points about the centre
 _ANGLES = 16  # points of each ring
 _NULL = 1e-5  # response below which a combination of rings is nothing but rounding
