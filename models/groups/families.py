@@ -10,6 +10,7 @@ import numpy as np
 
 from models.groups.finite import FloatArray, GroupTooLarge, IntArray, Map, direct_sum, permutation_matrix
 from models.groups.planar import planar_generators, planar_title
+from models.groups.polyhedral import polyhedral_generators, polyhedral_title
 
 Generators = list[Map]
 MAX_ORDER = 512
@@ -63,6 +64,9 @@ def _family(name: str, available: int) -> NamedGroup | None:
     planar = planar_generators(name)
     if planar is not None:
         return NamedGroup(list(planar), 2, planar_title(name))
+    solid = polyhedral_generators(name)
+    if solid is not None:
+        return NamedGroup(list(solid), 3, polyhedral_title(name))
     match = re.fullmatch(r"([SAZB])_?([0-9]{1,3}|n)", name)
     if not match:
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,21 @@ class FiniteGroup:
             return np.stack([permutation_matrix(p) for p in self.elements])
         return np.asarray(self.elements, dtype=np.float64)
 
+    @cached_property
+    def element_orders(self) -> IntArray:
+        """The order of every element, (order,)."""
+        everything = np.arange(self.order)
+        orders, current = np.ones(self.order, dtype=np.int64), everything
+        while current.any():
+            orders[current != 0] += 1
+            current = np.where(current != 0, self.table[current, everything], 0)
+        return orders
+
+    @cached_property
+    def generators(self) -> tuple[int, ...]:
+        """A small generating set, as `generators_of` chooses it; empty for the trivial group."""
+        return tuple(self.generators_of(frozenset(range(self.order))))
+
     def powers(self, index: int) -> tuple[int, ...]:
         """The cyclic subgroup of an element, starting at the identity: (e, g, g^2, ...)."""
         members, current = [0], index
@@ -95,7 +111,8 @@ class FiniteGroup:
 
     def generators_of(self, members: frozenset[int]) -> list[int]:
         """A small generating set of a subgroup: elements of largest order first, redundant ones left out."""
-        ranked = sorted(members - {0}, key=lambda i: (-len(self.powers(i)), i))
+        orders = self.element_orders
+        ranked = sorted(members - {0}, key=lambda i: (-int(orders[i]), i))
         chosen: list[int] = []
         reached = frozenset({0})
         for i in ranked:

@@ -50,7 +50,7 @@ def orbits_of_pairs(generators_in: Sequence[IntArray], generators_out: Sequence[
 def orbit_index(rep_in: Representation, rep_out: Representation) -> IntArray:
     """The orbits of pairs (output, input) of two permutation representations, (n_out, n_in), numbered from 0."""
     group = same_group(rep_in, rep_out)
-    generators = group.generators_of(frozenset(range(group.order))) or [0]
+    generators = group.generators or (0,)
     return orbits_of_pairs([rep_in.permutations[g] for g in generators], [rep_out.permutations[g] for g in generators])
 
 
@@ -89,7 +89,7 @@ def _null_space(rep_in: Representation, rep_out: Representation) -> FloatArray:
     """Solves rho_out(s) W - W rho_in(s) = 0 for generators s, by rows of W: (count, n_out * n_in)."""
     group = same_group(rep_in, rep_out)
     one_in, one_out = np.eye(rep_in.dimension), np.eye(rep_out.dimension)
-    generators = group.generators_of(frozenset(range(group.order))) or [0]
+    generators = group.generators or (0,)
     equations = [
         np.kron(rep_out.matrix(s), one_in) - np.kron(one_out, rep_in.matrix(s).T)  # acts on W read row by row
         for s in generators

@@ -85,7 +85,7 @@ class Representation:
         """True when rho(s g) = rho(s) rho(g) for all g and every s of a generating set, and rho(e) = 1."""
         if not np.allclose(self.matrix(0), np.eye(self.dimension), atol=_CLOSE):
             return False
-        for s in self.group.generators_of(frozenset(range(self.group.order))):
+        for s in self.group.generators:
             moved = self.maps[self.group.table[s]]
             if self.is_permutation:
                 if (moved != self.permutations[s][self.permutations]).any():
@@ -161,7 +161,7 @@ def one_dimensional(group: FiniteGroup) -> list[Representation]:
     leaders = left_cosets(group, squares)[:, 0]
     numbers = coset_numbers(group, squares)
     abelian = from_table(numbers[group.table[np.ix_(leaders, leaders)]])
-    basis = abelian.generators_of(frozenset(range(abelian.order)))
+    basis = abelian.generators
     bits = np.asarray(
         extend_homomorphism(abelian, basis, [1 << k for k in range(len(basis))], 0, lambda a, b: a ^ b), dtype=np.int64
     )

@@ -17,18 +17,6 @@ T = TypeVar("T")
 _MAX_ENTRIES = 1 << 24  # of the elements of a product together: 128 MiB
 
 
-def element_orders(group: FiniteGroup) -> IntArray:
-    """The order of every element, (order,)."""
-    orders = np.ones(group.order, dtype=np.int64)
-    everything = np.arange(group.order)
-    current = everything.copy()
-    while current.any():
-        away = current != 0
-        orders[away] += 1
-        current = np.where(away, group.table[current, everything], 0)
-    return orders
-
-
 def conjugation(group: FiniteGroup) -> IntArray:
     """conjugate[g, x] = g x g^-1, (order, order)."""
     rows = np.arange(group.order)
@@ -113,7 +101,7 @@ def from_table(table: IntArray) -> FiniteGroup:
     if not latin or (table[0] != everything).any() or (table[:, 0] != everything).any():
         raise ValueError("a Cayley table holds every element once in every row and column, the identity first")
     group = FiniteGroup(table, table, np.argmin(table, axis=1).astype(np.int64))
-    for g in group.generators_of(frozenset(range(n))):
+    for g in group.generators:
         if (table[table[:, g]] != table[:, table[g]]).any():  # (a g) b = a (g b)
             raise ValueError("this table is not associative")
     return group
@@ -203,10 +191,10 @@ def isomorphism(a: FiniteGroup, b: FiniteGroup) -> IntArray | None:
     """Images in `b` of the elements of `a` under some isomorphism, or None: tries generators of equal orders."""
     if a.order != b.order:
         return None
-    orders_a, orders_b = element_orders(a), element_orders(b)
+    orders_a, orders_b = a.element_orders, b.element_orders
     if (np.sort(orders_a) != np.sort(orders_b)).any():
         return None
-    generators = a.generators_of(frozenset(range(a.order)))
+    generators = a.generators
 
     def search(images: list[int]) -> IntArray | None:
         if len(images) == len(generators):
