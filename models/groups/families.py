@@ -91,12 +91,17 @@ def _family(name: str, available: int) -> NamedGroup | None:
     return NamedGroup([*moves, _flip(n, 0)], n, f"permutations and sign changes of {n} coordinates")
 
 
+def factor_names(name: str) -> list[str]:
+    """The factors of a product written `S3 x S2` or `S3×S2`, without spaces; a name alone is its only factor."""
+    return [part.strip() for part in re.split(r"\s+x\s+|×", name)]
+
+
 def named_group(name: str, available: int) -> NamedGroup | None:
     """The group called `name`, with products written `S3 x S2`; None when no such name exists.
 
     Raises GroupTooLarge beyond MAX_ORDER elements, or where its matrices would be too large.
     """
-    factors = [part.strip() for part in re.split(r"\s+x\s+|×", name)]
+    factors = factor_names(name)
     if len(factors) == 1:
         return _family(factors[0], available)
     groups = [_family(factor, 0) for factor in factors]

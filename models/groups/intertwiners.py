@@ -9,6 +9,7 @@ Sources: Wood and Shawe-Taylor (1996); Zaheer et al. (2017, arXiv:1703.06114); F
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -63,21 +64,59 @@ def dimension_by_characters(rep_in: Representation, rep_out: Representation) -> 
 def intertwiner_basis(rep_in: Representation, rep_out: Representation, seed: int = 0) -> FloatArray:
     """A basis of the maps that commute with the group, (count, n_out, n_in), orthonormal as vectors.
 
-    One matrix per orbit of pairs when both sides permute coordinates. Otherwise the null space of the equations of a
-    generating set, or for large W the averages over the group of random matrices drawn from `seed`. Raises
-    ArithmeticError when their number is not the one the characters give.
+    One matrix per orbit of pairs when both sides permute coordinates. Direct sums are solved block by block; the rest
+    as the null space of the equations of a generating set, or for large W by averages over the group of random
+    matrices drawn from `seed`. Raises ArithmeticError when their number is not the one the characters give.
     """
     if rep_in.is_permutation and rep_out.is_permutation:
         index = orbit_index(rep_in, rep_out)
         one_hot = (index.ravel() == np.arange(int(index.max()) + 1)[:, None]).astype(np.float64)
         one_hot /= np.sqrt(one_hot.sum(axis=1, keepdims=True))
         return np.asarray(one_hot.reshape(-1, *index.shape))
-    count = dimension_by_characters(rep_in, rep_out)
     shape = (rep_out.dimension, rep_in.dimension)
+    if rep_in.summands or rep_out.summands:
+        parts = []
+        for block in intertwiner_blocks(rep_in, rep_out, seed):
+            part = np.zeros((len(block.basis), *shape))
+            part[:, block.row : block.row + block.basis.shape[1], block.column :][..., : block.basis.shape[2]] = (
+                block.basis
+            )
+            parts.append(part)
+        return np.concatenate(parts)
+    count = dimension_by_characters(rep_in, rep_out)
     found = _null_space(rep_in, rep_out) if shape[0] * shape[1] <= _SOLVED_ENTRIES else _averages(rep_in, rep_out, seed)
     if len(found) != count:
         raise ArithmeticError(f"{len(found)} intertwiners from {rep_in.name} to {rep_out.name}, not {count}")
     return found.reshape(count, *shape)
+
+
+@dataclass(frozen=True, eq=False)
+class IntertwinerBlock:
+    """The intertwiners from one summand to another: `basis` (count, rows, columns), placed at (`row`, `column`)."""
+
+    row: int
+    column: int
+    basis: FloatArray
+
+
+def intertwiner_blocks(rep_in: Representation, rep_out: Representation, seed: int = 0) -> list[IntertwinerBlock]:
+    """The basis between direct sums as blocks between their summands, rows first: far smaller than whole matrices.
+
+    Summands that are the same object, as in `multiple`, share one solution and one array.
+    """
+    solved: dict[tuple[int, int], FloatArray] = {}
+    blocks = []
+    row = 0
+    for out in rep_out.summands or (rep_out,):
+        column = 0
+        for into in rep_in.summands or (rep_in,):
+            key = (id(into), id(out))
+            if key not in solved:
+                solved[key] = intertwiner_basis(into, out, seed)
+            blocks.append(IntertwinerBlock(row, column, solved[key]))
+            column += into.dimension
+        row += out.dimension
+    return blocks
 
 
 def invariant_basis(rep: Representation) -> FloatArray:

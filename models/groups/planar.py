@@ -32,17 +32,24 @@ def rotation(degrees: float) -> FloatArray:
 
 
 def planar_generators(name: str) -> list[FloatArray] | None:
-    """Generators of `C2 C3 ... D1 D1y D1d D1a D2 D2d D3 ...`; None when the name is none of them."""
+    """Generators of `C2 C3 ... D1 D1y D1d D1a D2 D2d D3 ...`, `D4@22.5` with a mirror axis at that angle; else None."""
     if name in _SPECIAL:
         return list(_SPECIAL[name])
     if name == "D2d":
         return [rotation(180), MIRROR_D]
-    match = re.fullmatch(r"([CD])_?([0-9]{1,3})", name)
-    if not match or not 1 <= int(match[2]) <= _MAX_N:
+    match = re.fullmatch(r"([CD])_?([0-9]{1,3})(?:@([0-9]{1,3}(?:\.[0-9]{1,4})?))?", name)
+    if not match or not 1 <= int(match[2]) <= _MAX_N or (match[1] == "C" and match[3]):
         return None
     n = int(match[2])
     turns = [rotation(360.0 / n)] if n > 1 else []
-    return turns + ([MIRROR_X] if match[1] == "D" else [])
+    if match[1] == "C":
+        return turns
+    return [*turns, MIRROR_X if match[3] is None else mirror(float(match[3]))]
+
+
+def mirror(axis_degrees: float) -> FloatArray:
+    """The 2 x 2 reflection whose fixed line has this angle; exact for multiples of 45 degrees."""
+    return rotation(2.0 * axis_degrees) @ MIRROR_Y
 
 
 def mirror_axis_degrees(matrix: FloatArray) -> float:

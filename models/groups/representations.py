@@ -29,11 +29,15 @@ _CLOSE = 1e-8
 
 @dataclass(frozen=True, eq=False)
 class Representation:
-    """rho: G -> GL(n). `maps`: (order, n) permutations or (order, n, n) matrices, one for each element of `group`."""
+    """rho: G -> GL(n). `maps`: (order, n) permutations or (order, n, n) matrices, one for each element of `group`.
+
+    `summands` are the blocks of a direct sum, from the first coordinate to the last; empty for any other.
+    """
 
     group: FiniteGroup
     maps: Map
     name: str
+    summands: tuple[Representation, ...] = ()
 
     @property
     def dimension(self) -> int:
@@ -225,13 +229,14 @@ def direct_sum(terms: Sequence[Representation], name: str | None = None) -> Repr
         same_group(terms[0], term)
     offsets = np.concatenate([[0], np.cumsum([term.dimension for term in terms])]).astype(np.int64)
     name = name or " + ".join(term.name for term in terms)
+    summands = tuple(part for term in terms for part in term.summands or (term,))
     if all(term.is_permutation for term in terms):
         parts = [term.permutations + start for term, start in zip(terms, offsets, strict=False)]
-        return Representation(group, np.concatenate(parts, axis=1), name)
+        return Representation(group, np.concatenate(parts, axis=1), name, summands)
     maps = np.zeros((group.order, offsets[-1], offsets[-1]))
     for term, start in zip(terms, offsets, strict=False):
         maps[:, start : start + term.dimension, start : start + term.dimension] = term.matrices
-    return Representation(group, maps, name)
+    return Representation(group, maps, name, summands)
 
 
 def multiple(rep: Representation, copies: int) -> Representation:
