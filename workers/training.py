@@ -14,7 +14,8 @@ from models.actions.samples import transform_outputs, transform_samples
 from models.export import Trained
 from models.networks.build import build_network
 from models.networks.config import NetworkConfig
-from models.networks.matching import WIDTHS, matched_config, network_cost
+from models.networks.matching import WIDTHS, network_cost
+from models.networks.planned import planned_config
 from models.networks.standardise import standardise
 from workers.artifacts import write_artifacts
 from workers.evidence.support import support
@@ -57,7 +58,7 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
     samples = load_samples(job)
     blind = set(node["classes"])
     constant = constant_losses(samples)
-    config = matched_config(node["spec"], tuple(dataset["x_shape"]), samples.outputs, WIDTHS[dataset["domain"]])
+    config = planned_config(node, tuple(dataset["x_shape"]), samples.outputs)
     extra = _positional(node["spec"])
     share = 0.7 if extra else 0.95
     fitted = _fit(config, samples, job, device, deadline, lambda f, m: report(share * f, m))

@@ -142,6 +142,7 @@ class SearchRequest(Strict):
                     "seeds": 1,
                     "weights": {"accuracy": 1, "consistency": 1, "complexity": 1},
                     "budget": {"max_seconds": 600, "max_epochs": 40},
+                    "matching": "parameters",
                     "seed": 0,
                     "device": "auto",
                     "name": "first look",
@@ -159,6 +160,11 @@ class SearchRequest(Strict):
     seeds: int = Field(1, ge=1, le=10)
     weights: Weights = Field(default_factory=Weights)
     budget: Budget = Field(default_factory=Budget)
+    matching: Literal["parameters", "flops"] = Field(
+        "parameters",
+        description="What the candidates' networks have in common: their number of parameters, or of floating-point "
+        "operations.",
+    )
     seed: int = Field(0, ge=0, le=2**31 - 1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     name: Text | None = Field(None, min_length=1, max_length=200, description="By default the name of the data set.")
@@ -266,8 +272,14 @@ class RankingItem(BaseModel):
     gain_bits: Any = Field(None, description="Held-out information gain, bits per sample.")
     defect: Defect | None = None
     equivariance_error: float | None = None
-    parameters: int | None = None
-    flops: float | None = None
+    fields: int | None = Field(None, description="Width of its network, in fields.", examples=[8])
+    parameters: int | None = Field(None, description="Of one network; known before training.", examples=[5409])
+    flops: float | None = Field(
+        None,
+        description="Floating-point operations of one network on one sample, two a multiply-add; known before "
+        "training.",
+        examples=[12042276],
+    )
     seconds: float | None = None
     state: CandidateState
     attempt: int = Field(examples=[1])

@@ -11,9 +11,10 @@ from app.db import states
 from app.db.repositories import AnyRow, searches, trials
 from app.errors import Problem
 from app.services.searches import timestamp
+from app.storage import Storage
 
 # Measured by training and shown from there while there is no ranking yet.
-_FROM_METRICS = ("accuracy", "r2", "loss_bits", "gain_bits", "parameters", "flops")
+_FROM_METRICS = ("accuracy", "r2", "loss_bits", "gain_bits", "fields", "parameters", "flops")
 _PLAN_ELEMENT = ("element", "title", "angle_degrees", "matrix", "permutation", "order", "in_groups")
 
 
@@ -22,7 +23,7 @@ def ranking(session: Session, owner: str, search_id: str) -> dict[str, Any]:
     found = _planned(session, owner, search_id)
     nodes = found.plan["nodes"]
     return {
-        "items": [ranking_item(row) | _node_part(nodes, row.position) for row in trials.ranked(session, search_id)],
+        "items": [_node_part(nodes, row.position) | ranking_item(row) for row in trials.ranked(session, search_id)],
         "state": found.state,
         "confidence": found.confidence,
         "tolerance": found.request["tolerance"],
@@ -90,25 +91,38 @@ def candidate(session: Session, owner: str, candidate_id: str) -> dict[str, Any]
         raise Problem.not_found("candidate", candidate_id)
     plan = _planned(session, owner, row.search_id).plan
     return {
-        **ranking_item(row),
         **_node_part(plan["nodes"], row.position),
+        **ranking_item(row),
         "search_id": row.search_id,
         "dataset_id": row.dataset_id,
         "spec": row.spec,
         "progress": 1.0 if row.state in states.TRIAL_TERMINAL else row.progress,
         "metrics": row.metrics,
-        "has_model": model_key(row) is not None,
+        "has_model": has_model(row),
         "created_at": timestamp(row.created_at),
         "started_at": timestamp(row.started_at),
         "finished_at": timestamp(row.finished_at),
     }
 
 
-def model_key(row: AnyRow) -> str | None:
-    """Where the trained network of a candidate lies in storage, if it has one."""
-    if row.state != states.DONE or not row.prefix:
-        return None
-    return f"{row.prefix.rstrip('/')}/network.safetensors"
+def has_model(row: AnyRow) -> bool:
+    """Whether a candidate was trained, and left its files."""
+    return bool(row.state == states.DONE and row.prefix)
+
+
+def artifact_key(row: AnyRow, filename: str, storage: Storage) -> str:
+    """Where a file that a trained candidate left lies in storage.
+
+    Raises Problem: 409 for a candidate that is not trained, 404 with the reason where there is no such file.
+    """
+    if not has_model(row):
+        raise Problem(409, "Not in this state", f"The candidate is {row.state}: it has no network.", slug="state")
+    prefix = row.prefix.rstrip("/")
+    key = f"{prefix}/{filename}"
+    if key not in storage.list(prefix):
+        reason = ((row.metrics or {}).get("missing") or {}).get(filename) or "Nothing was stored for this candidate."
+        raise Problem(404, f"No {filename}", reason, slug="not-found")
+    return key
 
 
 def _planned(session: Session, owner: str, search_id: str) -> AnyRow:
@@ -119,5 +133,6 @@ def _planned(session: Session, owner: str, search_id: str) -> AnyRow:
 
 
 def _node_part(nodes: list[dict[str, Any]], position: int) -> dict[str, Any]:
+    """What the plan knows of a candidate before it is trained."""
     node = nodes[position]
-    return {"title": node.get("title"), "translations": node.get("translations")}
+    return {"title": node.get("title"), "translations": node.get("translations"), **node.get("network", {})}

@@ -23,6 +23,7 @@ from app.services.idempotency import Answer, Claim
 from app.settings import Settings
 from models.groups.errors import CandidateError
 from models.groups.plan import plan_search
+from models.networks.planned import plan_networks
 
 if TYPE_CHECKING:
     from app.doorbell import Doorbell
@@ -193,20 +194,26 @@ def _plan(request: SearchRequest, dataset: Dataset, settings: Settings) -> dict[
         if isinstance(request.candidates, str)
         else [_entry(candidate) for candidate in request.candidates]
     )
+    x_shape = tuple(dataset.x_shape)
+    classes = None if dataset.classes is None else len(dataset.classes)
     try:
-        return plan_search(
+        plan = plan_search(
             posted,
             domain=dataset.domain,
-            x_shape=tuple(dataset.x_shape),
+            x_shape=x_shape,
             task=dataset.task,
             target_dim=dataset.target_dim,
-            classes=None if dataset.classes is None else len(dataset.classes),
+            classes=classes,
             include_subgroups=request.include_subgroups,
             max_candidates=settings.max_candidates,
         )
     except CandidateError as error:
         pointer = "/candidates" if error.index is None else f"/candidates/{error.index}"
         raise Problem.invalid(pointer, error.detail) from error
+    try:
+        return plan_networks(plan, x_shape, classes or dataset.target_dim or 1, request.matching)
+    except ValueError as error:
+        raise Problem.invalid("/candidates", f"{error}") from error
 
 
 def _entry(candidate: str | CandidateSpec) -> str | dict[str, Any]:

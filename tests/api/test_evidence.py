@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from app.db.tables import Trial
+from app.schemas.equivariance import EquivarianceReport
 from tests.api.rows import Rows
 
 RANKING_FIELDS = (
     "rank candidate_id group labels order verdict posterior score accuracy_term consistency_term complexity_term "
-    "accuracy r2 loss_bits gain_bits defect equivariance_error parameters flops seconds state error"
+    "accuracy r2 loss_bits gain_bits defect equivariance_error fields parameters flops seconds state error"
 ).split()
 ELEMENT_FIELDS = (
     "element title angle_degrees matrix permutation order in_groups defect p_value p_holm log10_bayes_factor "
@@ -83,26 +87,54 @@ def test_candidate(client: TestClient, rows: Rows) -> None:
     assert client.get("/v1/candidates/tr_none").status_code == 404
 
 
-def test_model_is_streamed_from_storage(client: TestClient, app: FastAPI, rows: Rows) -> None:
+@pytest.mark.parametrize("format", ["safetensors", "onnx"])
+def test_model_is_streamed_from_storage(client: TestClient, app: FastAPI, rows: Rows, format: str) -> None:
     trial = rows.trials(rows.search(state="done"))[2]
     content = b"\x08\x00\x00\x00\x00\x00\x00\x00{}      " + bytes(3_000_000)
     address = f"/v1/candidates/{trial.id}/model"
-    assert client.get(address).status_code == 404
-    app.state.storage.put_bytes(f"{trial.prefix}/network.safetensors", content)
-    response = client.get(address, params={"format": "safetensors"})
+    assert client.get(address, params={"format": format}).status_code == 404
+    app.state.storage.put_bytes(f"{trial.prefix}/network.{format}", content)
+    response = client.get(address, params={"format": format})
     assert response.status_code == 200
     assert response.content == content
     assert response.headers["content-type"] == "application/octet-stream"
-    assert response.headers["content-disposition"].startswith('attachment; filename="C4-')
-    onnx = client.get(address, params={"format": "onnx"})
-    assert (onnx.status_code, onnx.json()["errors"][0]["pointer"]) == (422, "/query/format")
+    assert response.headers["content-disposition"] == f'attachment; filename="C4-{trial.id.replace("_", "-")}.{format}"'
     assert client.get(address, params={"format": "pickle"}).status_code == 422
 
 
-def test_no_model_before_training_is_done(client: TestClient, rows: Rows) -> None:
+REPORT = {
+    "items": [
+        {"element": "r90", "angle_degrees": 90.0, "where": "centre", "band": "pi/4", "antialiased": None, "error": 2e-7}
+    ],
+    "seconds": 0.4,
+}
+
+
+def test_equivariance_report(client: TestClient, app: FastAPI, rows: Rows) -> None:
+    trial = rows.trials(rows.search(state="done"))[2]
+    app.state.storage.put_bytes(f"{trial.prefix}/equivariance.json", json.dumps(REPORT).encode())
+    response = client.get(f"/v1/candidates/{trial.id}/equivariance")
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    assert response.json() == REPORT
+    assert EquivarianceReport.model_validate(response.json()).model_dump() == REPORT
+
+
+@pytest.mark.parametrize("file", ["model?format=onnx", "model?format=safetensors", "equivariance"])
+def test_no_files_before_training_is_done(client: TestClient, rows: Rows, file: str) -> None:
     trial = rows.trials(rows.search(state="running"))[0]
-    assert client.get(f"/v1/candidates/{trial.id}/model").status_code == 409
-    assert client.get("/v1/candidates/tr_none/model").status_code == 404
+    assert client.get(f"/v1/candidates/{trial.id}/{file}").status_code == 409
+    assert client.get(f"/v1/candidates/tr_none/{file}").status_code == 404
+
+
+def test_a_missing_file_says_why(client: TestClient, rows: Rows) -> None:
+    trial = rows.trials(rows.search(state="done"))[2]
+    reasons = {"network.onnx": "its kernels take 80 MiB", "equivariance.json": "the budget of seconds was spent"}
+    with rows.writer.begin() as session:
+        session.get_one(Trial, trial.id).metrics = {"missing": reasons}
+    for path, reason in zip(("model?format=onnx", "equivariance"), reasons.values(), strict=True):
+        response = client.get(f"/v1/candidates/{trial.id}/{path}")
+        assert (response.status_code, response.json()["detail"]) == (404, reason)
 
 
 def test_rankings_across_searches(client: TestClient, rows: Rows) -> None:

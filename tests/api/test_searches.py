@@ -14,6 +14,8 @@ from app.db import states
 from app.db.tables import Search, Trial, utc_now
 from app.schemas.searches import SearchItem, SearchRequest, SearchState
 from app.settings import Settings
+from models.networks.config import Cost, NetworkConfig
+from models.networks.matching import network_cost
 from tests.api.rows import Rows
 
 
@@ -45,10 +47,38 @@ def test_defaults_are_those_of_the_contract(client: TestClient, rows: Rows) -> N
     assert body["request"] == {
         "dataset_id": dataset, "candidates": "auto", "include_subgroups": True, "tolerance": 0.05, "folds": 3,
         "seeds": 1, "weights": {"accuracy": 1.0, "consistency": 1.0, "complexity": 1.0},
-        "budget": {"max_seconds": 600.0, "max_epochs": 40}, "seed": 0, "device": "auto", "webhook_url": None,
+        "budget": {"max_seconds": 600.0, "max_epochs": 40}, "matching": "parameters", "seed": 0, "device": "auto",
+        "webhook_url": None,
     }  # fmt: skip
     again = client.post("/v1/searches", json=body["request"])
     assert again.json()["request"] == body["request"]
+
+
+def test_the_cost_of_every_network_is_known_before_training(client: TestClient, rows: Rows) -> None:
+    body = client.post("/v1/searches", json={"dataset_id": rows.dataset(), "candidates": ["D4"]}).json()
+    items = client.get(f"/v1/searches/{body['id']}/ranking").json()["items"]
+    assert {item["state"] for item in items} == {"queued"}
+    baseline = next(item["parameters"] for item in items if item["group"] == "T")
+    for item, trial in zip(items, rows.trials(body["id"]), strict=True):
+        config = NetworkConfig(trial.spec, (1, 14, 14), 2, item["fields"])
+        assert network_cost(config) == Cost(item["parameters"], item["flops"])
+        assert abs(item["parameters"] / baseline - 1) < 0.5
+        one = client.get(f"/v1/candidates/{trial.id}").json()
+        assert (one["fields"], one["parameters"], one["flops"]) == (item["fields"], item["parameters"], item["flops"])
+
+
+def test_networks_can_be_matched_in_operations(client: TestClient, rows: Rows) -> None:
+    dataset, costs = rows.dataset(), {}
+    for matching in ("parameters", "flops"):
+        request = {"dataset_id": dataset, "candidates": ["C4"], "matching": matching}
+        body = client.post("/v1/searches", json=request).json()
+        assert body["request"]["matching"] == matching
+        items = client.get(f"/v1/searches/{body['id']}/ranking").json()["items"]
+        costs[matching] = {item["group"]: item for item in items}
+    # Weight sharing divides parameters by the order of the group, not operations.
+    assert costs["parameters"]["C4"]["flops"] > 2 * costs["parameters"]["T"]["flops"]
+    assert 0.5 < costs["flops"]["C4"]["flops"] / costs["flops"]["T"]["flops"] < 2
+    assert costs["flops"]["C4"]["fields"] < costs["parameters"]["C4"]["fields"]
 
 
 def test_the_contracts_example_is_accepted(client: TestClient, rows: Rows) -> None:
@@ -76,6 +106,7 @@ def test_the_contracts_example_is_accepted(client: TestClient, rows: Rows) -> No
         ({"seed": -1}, "/seed"),
         ({"seed": 2**31}, "/seed"),
         ({"device": "tpu"}, "/device"),
+        ({"matching": "width"}, "/matching"),
         ({"name": "x" * 201}, "/name"),
         ({"name": "a\0b"}, "/name"),
         ({"webhook_url": "https://example.org/"}, "/webhook_url"),
