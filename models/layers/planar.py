@@ -1,12 +1,14 @@
-"""Convolutions over the plane and a group of grid symmetries: features (batch, fields * |G|, h, w).
+"""Convolutions over the plane and a finite group of turns and mirrors: features (batch, fields * |G|, h, w).
 
 The group acts on a feature f(g, p), p a pixel, by (h.f)(g, p) = f(h^-1 g, h^-1 p); channels run over fields, then over
-elements.
+elements. Elements that map the grid to itself commute with every layer exactly; the others, such as turns by 45
+degrees, as nearly as filters on pixels can be turned (`models.layers.turning`).
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +17,9 @@ from torch import Tensor, nn
 
 from models.actions.grid import grid_source
 from models.groups.action import ActingGroup
+from models.groups.planar import planar_name
 from models.layers.regular import convolution_index
+from models.layers.turning import turned_basis
 
 
 def turned_pixels(acting: ActingGroup, height: int, width: int) -> Tensor:
@@ -23,44 +27,141 @@ def turned_pixels(acting: ActingGroup, height: int, width: int) -> Tensor:
     return torch.from_numpy(np.stack([grid_source(height, width, m) for m in acting.x_matrices()]))
 
 
-class LiftingConv2d(nn.Module):
-    """(batch, in, h, w) -> (batch, out * |G|, h, w): correlation with every turned copy of each filter."""
+class TurnedConv2d(nn.Module):
+    """What lifting and group convolution share: filters as coefficients of a basis, and one product that turns them.
 
-    def __init__(self, acting: ActingGroup, in_channels: int, out_fields: int, size: int) -> None:
+    weight: (out, ..., basis); `kernel()`: (out * |G|, channels, size, size), the ordinary convolution's. `size` is odd,
+    so that the grid keeps its size. Raises ValueError for an even one.
+    """
+
+    def __init__(
+        self, acting: ActingGroup, channels: tuple[int, ...], size: int, bias: bool, basis_of: ActingGroup | None
+    ) -> None:
         super().__init__()
-        self.size = size
-        scale = math.sqrt(2.0 / (in_channels * size * size))
-        self.weight = nn.Parameter(torch.randn(out_fields, in_channels, size * size) * scale)
-        self.bias = nn.Parameter(torch.zeros(out_fields))
-        self.sources: Tensor
-        self.register_buffer("sources", turned_pixels(acting, size, size), persistent=False)
+        if size % 2 == 0:
+            raise ValueError(f"a kernel of {size} pixels has no centre: take an odd size")
+        self.acting, self.size, self.out_fields, self.basis_of = acting, size, channels[0], basis_of
+        basis = turned_basis(acting, size, basis_of)
+        order, count, pixels = basis.shape
+        scale = math.sqrt(2.0 / (math.prod(channels[1:]) * count))
+        self.weight = nn.Parameter(torch.randn(*channels, count) * scale)
+        self.bias = nn.Parameter(torch.zeros(channels[0])) if bias else None
+        self.basis: Tensor  # (basis, |G| * size * size)
+        turned = torch.from_numpy(basis).to(torch.get_default_dtype())
+        self.register_buffer("basis", turned.transpose(0, 1).reshape(count, order * pixels), persistent=False)
+
+    def turned(self) -> Tensor:
+        """Every filter turned by every element, (filters, |G|, size * size)."""
+        filters = self.weight.flatten(0, -2)
+        return (filters @ self.basis).view(len(filters), self.acting.group.order, self.size * self.size)
+
+    def kernel(self) -> Tensor:
+        raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
-        bank = self.weight[:, :, self.sources].transpose(1, 2)  # (out, g, in, size^2)
-        order = bank.shape[1]
-        kernel = bank.reshape(-1, bank.shape[2], self.size, self.size)
-        return F.conv2d(x, kernel, self.bias.repeat_interleave(order), padding=self.size // 2)
+        bias = None if self.bias is None else self.bias.repeat_interleave(self.acting.group.order)
+        return F.conv2d(x, self.kernel(), bias, padding=self.size // 2)
+
+    def fold(self) -> nn.Conv2d:
+        """The same map as an ordinary convolution."""
+        with torch.no_grad():
+            kernel = self.kernel()
+            folded = nn.Conv2d(
+                kernel.shape[1], len(kernel), self.size, padding=self.size // 2, bias=self.bias is not None
+            ).to(kernel)
+            folded.weight.copy_(kernel)
+            if self.bias is not None and folded.bias is not None:
+                folded.bias.copy_(self.bias.repeat_interleave(self.acting.group.order))
+        return folded
+
+    def _repr(self, source: str) -> str:
+        name = planar_name(self.acting.x_matrices())
+        return f"{name}: {source} -> {self.out_fields} fields, {self.size}x{self.size}"
 
 
-class GroupConv2d(nn.Module):
-    """(batch, in * |G|, h, w) -> (batch, out * |G|, h, w): y(g, p) = sum_hq w(g^-1 h, g^-1 (q - p)) x(h, q)."""
+class LiftingConv2d(TurnedConv2d):
+    """(batch, in, h, w) -> (batch, out * |G|, h, w): correlation with every turned copy of each filter.
 
-    def __init__(self, acting: ActingGroup, in_fields: int, out_fields: int, size: int) -> None:
-        super().__init__()
-        self.size = size
+    weight: (out, in, basis). `basis_of`: the group whose basis the filters are written in, the acting one by default.
+    """
+
+    def __init__(
+        self,
+        acting: ActingGroup,
+        in_channels: int,
+        out_fields: int,
+        size: int,
+        *,
+        bias: bool = True,
+        basis_of: ActingGroup | None = None,
+    ) -> None:
+        super().__init__(acting, (out_fields, in_channels), size, bias, basis_of)
+        self.in_channels = in_channels
+
+    def kernel(self) -> Tensor:
+        bank = self.turned().unflatten(0, (self.out_fields, self.in_channels)).transpose(1, 2)
+        return bank.reshape(-1, self.in_channels, self.size, self.size)
+
+    def extra_repr(self) -> str:
+        return self._repr(f"{self.in_channels} channels")
+
+
+class GroupConv2d(TurnedConv2d):
+    """(batch, in * |G|, h, w) -> (batch, out * |G|, h, w): y(g, p) = sum_hq w(g^-1 h, g^-1 (q - p)) x(h, q).
+
+    weight: (out, in, |G|, basis). `basis_of`: the group whose basis the filters are written in, the acting one by
+    default.
+    """
+
+    def __init__(
+        self,
+        acting: ActingGroup,
+        in_fields: int,
+        out_fields: int,
+        size: int,
+        *,
+        bias: bool = True,
+        basis_of: ActingGroup | None = None,
+    ) -> None:
         order = acting.group.order
-        scale = math.sqrt(2.0 / (in_fields * order * size * size))
-        self.weight = nn.Parameter(torch.randn(out_fields, in_fields, order * size * size) * scale)
-        self.bias = nn.Parameter(torch.zeros(out_fields))
-        index = convolution_index(acting.group)[:, :, None] * size * size + turned_pixels(acting, size, size)[:, None]
-        self.index: Tensor
-        self.register_buffer("index", index, persistent=False)  # (g, h, size^2)
+        super().__init__(acting, (out_fields, in_fields, order), size, bias, basis_of)
+        self.in_fields = in_fields
+        # Where filter k = g^-1 h turned by g goes: to row (out, g, in, h) from row (out, in, k, g). One to one.
+        fields = torch.arange(out_fields * in_fields).view(out_fields, 1, in_fields, 1)
+        sources = (fields * order + convolution_index(acting.group)[:, None]) * order
+        rows = (sources + torch.arange(order)[:, None, None]).flatten()
+        self.rows: Tensor
+        self.back: Tensor
+        self.register_buffer("rows", rows, persistent=False)
+        self.register_buffer("back", torch.argsort(rows), persistent=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        bank = self.weight[:, :, self.index].transpose(1, 2)  # (out, g, in, h, size^2)
-        order = bank.shape[1]
-        kernel = bank.reshape(bank.shape[0] * order, -1, self.size, self.size)
-        return F.conv2d(x, kernel, self.bias.repeat_interleave(order), padding=self.size // 2)
+    def kernel(self) -> Tensor:
+        bank = _Rearranged.apply(self.turned().flatten(0, 1), self.rows, self.back)
+        order = self.acting.group.order
+        out: Tensor = bank.view(self.out_fields * order, self.in_fields * order, self.size, self.size)
+        return out
+
+    def extra_repr(self) -> str:
+        return self._repr(f"{self.in_fields}")
+
+
+class _Rearranged(torch.autograd.Function):
+    """x[rows] for a permutation of all rows: its gradient is a gather too, where indexing would add up row by row."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, rows: Tensor, back: Tensor) -> Tensor:
+        return x.index_select(0, rows)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[1], inputs[2])
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        rows, back = ctx.saved_tensors
+        return _Rearranged.apply(gradient, back, rows), None, None
 
 
 class FieldNorm2d(nn.Module):
@@ -76,6 +177,18 @@ class FieldNorm2d(nn.Module):
         out: Tensor = self.norm(x.reshape(*x.shape[:-3], self.fields, self.order * h, w))
         return out.reshape(x.shape)
 
+    def fold(self) -> nn.BatchNorm2d:
+        """The same map, in evaluation, as a normalisation of channels."""
+        folded = nn.BatchNorm2d(self.fields * self.order, eps=self.norm.eps).to(self.norm.weight)
+        channels = {
+            k: v if v.dim() == 0 else v.repeat_interleave(self.order) for k, v in self.norm.state_dict().items()
+        }
+        folded.load_state_dict(channels)
+        return folded.eval()
+
+    def extra_repr(self) -> str:
+        return f"{self.fields} fields of {self.order}"
+
 
 class CentredPool2d(nn.Module):
     """Halve the grid by averaging so that right angles stay exact: blocks of 2 on an even side, 3 on an odd one."""
@@ -84,6 +197,9 @@ class CentredPool2d(nn.Module):
         size = [2 if side % 2 == 0 else 3 for side in x.shape[-2:]]
         padding = [0 if side % 2 == 0 else 1 for side in x.shape[-2:]]
         return F.avg_pool2d(x, size, stride=2, padding=padding)
+
+    def fold(self) -> nn.Module:
+        return self
 
 
 class PositionReadout(nn.Module):
@@ -105,6 +221,12 @@ class PositionReadout(nn.Module):
         z = z.gather(-1, self.where.expand(z.shape))
         return z.transpose(-1, -2).flatten(-3, -2)
 
+    def fold(self) -> nn.Module:
+        return self
+
+    def extra_repr(self) -> str:
+        return f"{self.where.shape[1]} positions, {self.order} elements"
+
 
 class PlaneMean(nn.Module):
     """(batch, fields * |G|, h, w) -> (batch, fields, |G|): the average over the plane."""
@@ -116,3 +238,29 @@ class PlaneMean(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         pooled = x.mean((-2, -1))
         return pooled.reshape(*pooled.shape[:-1], -1, self.order)
+
+    def fold(self) -> nn.Module:
+        return self
+
+    def extra_repr(self) -> str:
+        return f"{self.order} elements"
+
+
+class GroupPool2d(nn.Module):
+    """(batch, fields * |G|, h, w) -> (batch, fields, h, w): the greatest or the mean value over the group."""
+
+    def __init__(self, order: int, mode: str) -> None:
+        super().__init__()
+        if mode not in ("max", "mean"):
+            raise ValueError(f"a group is pooled by max or mean, not by {mode!r}")
+        self.order, self.mode = order, mode
+
+    def forward(self, x: Tensor) -> Tensor:
+        fibres = x.unflatten(-3, (-1, self.order))
+        return fibres.amax(-3) if self.mode == "max" else fibres.mean(-3)
+
+    def fold(self) -> nn.Module:
+        return self
+
+    def extra_repr(self) -> str:
+        return f"{self.mode} over {self.order} elements"

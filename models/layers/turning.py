@@ -1,0 +1,134 @@
+"""Filters that can be turned: a basis of K x K filters and its copy under every element of a planar group.
+
+Inputs are modelled as an isotropic process of band w = .75 pi, whose autocorrelation is c(r) = 2 J1(wr) / (wr). Of all
+filters on the same pixels, C^-1 C_g v answers most like v turned by g, where C[i, j] = c(|p_i - p_j|) and
+C_g[i, j] = c(|p_i - g p_j|). What no filter on these pixels can answer is the turning error
+v^T (C - C_g^T C^-1 C_g) v / v^T C v. Filters of small error, averaged over the group, span the basis. An element that
+maps the pixel grid to itself moves pixels and has no error; a group of such elements keeps every filter.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.groups.action import ActingGroup
+from models.groups.finite import FloatArray, IntArray
+
+BAND = 0.75 * np.pi  # radians per pixel
+TURNING_ERROR = 0.03  # root of the mean square over the group, relative
+_NODES = 64  # exact to rounding for kernels up to 21 x 21
+
+
+def turned_basis(acting: ActingGroup, size: int, basis_of: ActingGroup | None = None) -> FloatArray:
+    """The basis turned by every element, (|G|, basis, size * size): orthonormal filters for the identity, row-major.
+
+    `basis_of` is a group whose basis to use instead of the acting group's own, so that a subgroup's layer can hold the
+    filters of the whole group. Elements that map the grid to itself turn every copy by moving its pixels, to the bit.
+    """
+    points = _points(size)
+    filters = _filters(acting if basis_of is None else basis_of, size)
+    copies = np.zeros((acting.group.order, *filters.shape))
+    for g, (matrix, coset) in _grid_cosets(acting, size).items():
+        turned = filters
+        if g > 0:
+            process = _autocorrelation(_distances(points, points))
+            turned = np.linalg.solve(process, _moved(points, matrix) @ filters.T).T
+        for element, sources in coset:
+            copies[element] = turned[:, sources]
+    return copies
+
+
+def basis_count(acting: ActingGroup, size: int) -> int:
+    """The number of filters in the basis: a layer's free parameters per pair of fields and element."""
+    return len(_filters(acting, size))
+
+
+def _filters(acting: ActingGroup, size: int) -> FloatArray:
+    """Orthonormal filters that span those of small mean turning error, (basis, size * size).
+
+    Eigenvectors of one eigenvalue are kept or left together, so that the span is the same on every machine; so are
+    its coordinates, the projections of x^i y^j, lowest degree first, made orthonormal.
+    """
+    cosets = _grid_cosets(acting, size)
+    if len(cosets) == 1:
+        return np.eye(size * size)
+    points = _points(size)
+    process = _autocorrelation(_distances(points, points))
+    factor = np.linalg.inv(np.linalg.cholesky(process))
+    error = np.zeros_like(process)
+    for g, (matrix, coset) in cosets.items():
+        if g > 0:  # moving pixels after a turn adds no error: one element speaks for its coset
+            unlike = factor @ _moved(points, matrix) @ factor.T
+            error += len(coset) / acting.group.order * (np.eye(len(points)) - unlike.T @ unlike)
+    values, vectors = np.linalg.eigh(error)
+    count = int((values <= TURNING_ERROR**2).sum())
+    while count < len(values) and values[count] - values[count - 1] < 1e-9:
+        count += 1
+    span = np.linalg.qr(factor.T @ vectors[:, :count])[0]
+    return _named_coordinates(span, points)
+
+
+def _grid_cosets(acting: ActingGroup, size: int) -> dict[int, tuple[FloatArray, list[tuple[int, IntArray]]]]:
+    """g -> (its matrix, [(u g, pixels of u)]) for one g of each coset U g, U the elements that map the grid to itself.
+
+    U itself comes first, with the identity as its g.
+    """
+    matrices = acting.x_matrices()
+    grid = [(u, sources) for u, matrix in enumerate(matrices) if (sources := _grid_move(matrix, size)) is not None]
+    cosets: dict[int, tuple[FloatArray, list[tuple[int, IntArray]]]] = {}
+    seen: set[int] = set()
+    for g, matrix in enumerate(matrices):
+        if g not in seen:
+            coset = [(int(acting.group.table[u, g]), sources) for u, sources in grid]
+            seen.update(element for element, _ in coset)
+            cosets[g] = (matrix, coset)
+    return cosets
+
+
+def _named_coordinates(span: FloatArray, points: FloatArray) -> FloatArray:
+    """An orthonormal basis, as rows, of the column space of `span` (orthonormal columns) that depends on it alone."""
+    x, y = points.T / max(1.0, float(np.abs(points).max()))
+    rows: list[FloatArray] = []
+    degree = 0
+    while len(rows) < span.shape[1]:
+        for power in range(degree + 1):
+            row = span @ (span.T @ (x ** (degree - power) * y**power))
+            length = float(np.linalg.norm(row))
+            for _ in range(2):  # twice is enough for orthogonality to rounding
+                for earlier in rows:
+                    row = row - (earlier @ row) * earlier
+            if np.linalg.norm(row) > 1e-3 * length:
+                rows.append(row / np.linalg.norm(row))
+        degree += 1
+    return np.stack(rows)
+
+
+def _autocorrelation(r: FloatArray) -> FloatArray:
+    """2 J1(wr) / (wr): the mean of the plane waves of all frequencies below w, by Gauss-Chebyshev quadrature."""
+    angles = np.arange(1, _NODES // 2 + 1) * (np.pi / (_NODES + 1))  # the other half repeats these
+    waves = np.cos(BAND * r[..., None] * np.cos(angles))
+    return np.asarray(waves @ np.sin(angles) ** 2 * (4.0 / (_NODES + 1)), dtype=np.float64)
+
+
+def _points(size: int) -> FloatArray:
+    """The pixels of a kernel as points (x, y) about its centre, row-major, (size * size, 2)."""
+    rows, columns = np.divmod(np.arange(size * size), size)
+    return np.stack([columns, rows], axis=1) - (size - 1) / 2.0
+
+
+def _distances(a: FloatArray, b: FloatArray) -> FloatArray:
+    return np.asarray(np.linalg.norm(a[:, None] - b[None], axis=-1), dtype=np.float64)
+
+
+def _moved(points: FloatArray, matrix: FloatArray) -> FloatArray:
+    """C_g: the correlation of every pixel with every pixel moved by g."""
+    return _autocorrelation(_distances(points, points @ matrix.T))
+
+
+def _grid_move(matrix: FloatArray, size: int) -> IntArray | None:
+    """For each pixel the pixel it comes from, when g maps a square grid to itself; else None."""
+    nearest = np.round(matrix)
+    if not np.allclose(matrix, nearest, atol=1e-6):
+        return None
+    back = np.round(_points(size) @ nearest + (size - 1) / 2.0).astype(np.int64)
+    return np.asarray(back[:, 1] * size + back[:, 0], dtype=np.int64)
