@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from models.groups.action import is_trivial
 from workers.evidence.orbits import UNKNOWN, Defect, Witness, defect, holm
 from workers.evidence.posterior import confidence, log2_bayes_factor, posterior
 from workers.evidence.verdicts import ClassEvidence, Verdict, verdict
@@ -34,7 +35,7 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
     positions = sorted(done)
     probabilities = dict(zip(positions, posterior([terms[p].score() for p in positions]), strict=True)) if done else {}
     weights = request.get("weights") or {}
-    order = sorted(positions, key=lambda p: (-round(terms[p].score(weights), 9), -int(plan["nodes"][p]["order"]), p))
+    order = sorted(positions, key=lambda p: (-round(terms[p].score(weights), 9), -float(plan["nodes"][p]["bits"]), p))
     sure = confidence(list(probabilities.values())) if done else None
     rows = [
         _row(plan, done[p], verdicts[p], terms[p], weights, probabilities[p], rank, evidence)
@@ -94,12 +95,12 @@ def _terms(
 ) -> Terms:
     node = plan["nodes"][position]
     mixed = len({n["translations"] for n in plan["nodes"]}) > 1
-    complexity = complexity_term(int(node["order"]), mixed and bool(node["translations"]))
+    complexity = complexity_term(float(node["bits"]), mixed and bool(node["translations"]))
     if not learned:
         return Terms(0.0, 0.0, complexity)
     kernel = None
     base = min(done)
-    if all("log2_evidence" in t["metrics"] for t in done.values()) and not plan["nodes"][base]["spec"]["x"]:
+    if all("log2_evidence" in t["metrics"] for t in done.values()) and is_trivial(plan["nodes"][base]["spec"]):
         kernel = done[position]["metrics"]["log2_evidence"] - done[base]["metrics"]["log2_evidence"]
     return Terms(
         accuracy_term(done[position]["metrics"].get("gain_bits")),
@@ -217,7 +218,7 @@ def _summary(
         )
     node, found = plan["nodes"][order[0]], verdicts[order[0]]
     sure = f"posterior {probabilities[order[0]]:.2f}, {found.name}"
-    if int(node["order"]) == 1:
+    if is_trivial(node["spec"]):
         text = f"None of the candidate symmetries is supported; {node['title']} fits best ({sure})"
         refuted = [e for e in evidence if e.refuted]
         if refuted:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from models.actions.preparation import DiscView
 from models.actions.samples import transform_labels, transform_samples
 from workers.folds import Array, IntArray, Split, clusters, cross_fit, orbit_links
 
@@ -21,6 +22,7 @@ _SMALLEST = 1e-100  # in case a target is zero; the smallest float32 is far abov
 class Samples:
     """x (n, ...) float32, y (n,) class indices or (n, p) standardised targets; the same for every trial of a search.
 
+    Images are seen through a disc where some element is interpolated.
     `tests[k]` are the held-out rows of fold k that the elements are tested on.
     """
 
@@ -73,7 +75,20 @@ def load_samples(job: dict[str, Any]) -> Samples:
     rng = np.random.default_rng([seed, 2])
     share = min(1.0, MAX_WITNESS_ROWS / sum(len(s.test) for s in splits))
     tests = [np.sort(rng.permutation(s.test)[: max(1, int(share * len(s.test)))]) for s in splits]
+    if interpolates(plan):
+        x = _prepared(x)
     return Samples(x, y, classification, outputs, cluster, splits, tests, shift, scale)
+
+
+def interpolates(plan: dict[str, Any]) -> bool:
+    """Whether some tested element moves pixels off the grid, so that all networks see the images through a disc."""
+    return any(c.get("interpolated") for c in plan["classes"])
+
+
+def _prepared(x: Array) -> Array:
+    """The images (n, c, h, w) as every network of a search with interpolated elements sees them."""
+    view = DiscView(*x.shape[1:])
+    return np.concatenate([view(torch.from_numpy(part)).numpy() for part in np.array_split(x, max(1, len(x) // 512))])
 
 
 def _optional(path: str | None) -> Array | None:
@@ -84,6 +99,8 @@ def _moved(x: Array, y: Array, plan: dict[str, Any], domain: str) -> Iterator[tu
     samples, labels = torch.from_numpy(x), torch.from_numpy(y)
     for actions in class_actions(plan):
         for action in actions:
+            if action.get("interpolated"):
+                continue  # a copy that was turned off the grid is never equal to the bit
             yield transform_samples(samples, action, domain).numpy(), transform_labels(labels, action).numpy()
 
 

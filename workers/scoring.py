@@ -6,7 +6,6 @@ the order. Other weights change the order of the ranking, never the posterior or
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 
@@ -40,9 +39,10 @@ def consistency_term(element_bits: list[float], kernel_bits: float | None) -> fl
     return orbit if kernel_bits is None else 0.5 * (orbit + kernel_bits)
 
 
-def complexity_term(order: int, translations: bool) -> float:
-    """Bits to name an element of the group, log2 |G|, and one for translations where groups without them compete.
+def complexity_term(bits: float, translations: bool) -> float:
+    """Bits to name an element of the group (log2 |G| where it is listed), one more for translations where groups
+    without them compete.
 
     Where nothing speaks for a larger group, this is what keeps it from winning.
     """
-    return math.log2(order) + (1.0 if translations else 0.0)
+    return bits + (1.0 if translations else 0.0)

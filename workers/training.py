@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from models.actions.samples import transform_outputs, transform_samples
+from models.actions.samples import sham_samples, transform_outputs, transform_samples
 from models.export import Trained
+from models.groups.action import is_trivial
 from models.networks.build import build_network
 from models.networks.config import NetworkConfig
 from models.networks.matching import WIDTHS, network_cost
@@ -71,7 +72,7 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
         other = _fit(placed, samples, job, device, deadline, lambda f, m: report(share + 0.25 * f, "positions, " + m))
         said.append(_testify("positions", other, samples, job, blind, constant, device))
         out_of_time |= other.out_of_time
-    if not node["spec"]["x"]:
+    if is_trivial(node["spec"]):
         metrics["support"] = [support(samples, a[0], dataset["domain"]) for a in class_actions(plan)]
     kernel = kernel_testimony(samples, job, node["spec"], blind)
     if kernel is not None:
@@ -100,7 +101,7 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
 
 def _positional(spec: dict[str, Any]) -> dict[str, Any] | None:
     """The network that testifies beside an ordinary convolutional one (T): the same without translations."""
-    return {**spec, "translations": False} if spec["translations"] and not spec["x"] else None
+    return {**spec, "translations": False} if spec["translations"] and is_trivial(spec) else None
 
 
 def _fit(
@@ -174,7 +175,10 @@ def _own_metrics(
 def _equivariance_error(
     network: nn.Module, samples: Samples, node: dict[str, Any], job: dict[str, Any], device: torch.device
 ) -> float:
-    """Largest |f(g x) - g f(x)| over the group's classes, relative to the outputs' spread, on 64 samples."""
+    """Largest |f(g x) - g f(x)| over the group's classes, relative to the outputs' spread, on 64 samples.
+
+    For an interpolated element x is the sham: what the interpolation itself loses is no error of the network.
+    """
     x = torch.from_numpy(samples.x[:64]).to(device)
     outputs = predict(network, x)
     spread = float(outputs.std()) + 1e-12
@@ -182,7 +186,8 @@ def _equivariance_error(
     for c in node["classes"]:
         action = job["plan"]["classes"][c]["action"]
         moved = predict(network, transform_samples(x, action, job["dataset"]["domain"]))
-        worst = max(worst, float((moved - transform_outputs(outputs, action)).abs().max()) / spread)
+        unmoved = predict(network, sham_samples(x, action)) if action.get("interpolated") else outputs
+        worst = max(worst, float((moved - transform_outputs(unmoved, action)).abs().max()) / spread)
     return worst
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.actions.samples import transform_labels, transform_samples
-from models.groups.action import from_spec
+from models.actions.samples import sham_samples, transform_labels, transform_samples
+from models.groups.action import from_spec, is_family
 from models.kernels import Regressor
 from workers.fitting import Fitted, predict, sample_losses
 from workers.folds import Array
@@ -61,7 +61,10 @@ def testimony(
     constant: Array,
     device: torch.device,
 ) -> Testimony:
-    """Let `predictors[k]` testify on the witness rows of fold k about every class outside `blind`."""
+    """Let `predictors[k]` testify on the witness rows of fold k about every class outside `blind`.
+
+    Where moving x interpolates, the loss is compared with that on the sham: x moved and moved back.
+    """
     domain = job["dataset"]["domain"]
     base, excess = [], []
     for predictor, rows in zip(predictors, samples.tests, strict=True):
@@ -73,7 +76,10 @@ def testimony(
         for c, actions in enumerate(class_actions(job["plan"])):
             if c in blind:
                 continue
-            turned = [loss(predictor(transform_samples(x, a, domain)), transform_labels(y, a)) - plain for a in actions]
+            turned = []
+            for a in actions:
+                unmoved = loss(predictor(sham_samples(x, a)), y) if a.get("interpolated") else plain
+                turned.append(loss(predictor(transform_samples(x, a, domain)), transform_labels(y, a)) - unmoved)
             moved[c] = torch.stack(turned).mean(0).double().cpu().numpy()
         excess.append(moved)
     return Testimony(name, np.concatenate(base), np.concatenate(excess, axis=1), constant)
@@ -100,8 +106,10 @@ def kernel_testimony(
 ) -> tuple[Testimony, float] | None:
     """A Gaussian process with the candidate's group as one more witness, and its log evidence in bits.
 
-    None where it does not apply: images, classes, labels that move, too many samples for n^3.
+    None where it does not apply: images, families, classes, labels that move, too many samples for n^3.
     """
+    if is_family(spec):
+        return None
     acting = from_spec(spec)
     n = len(samples.x)
     if spec["domain"] != "vector" or samples.classification or labels_move(job["plan"]):

@@ -22,3 +22,12 @@ def grid_source(height: int, width: int, matrix: Map) -> IntArray:
     if not np.allclose(back, (x, y), atol=1e-6) or not inside.all() or (from_column % 1 != 0).any():
         raise ValueError(f"this element does not map a {height} x {width} grid to itself")
     return np.asarray(from_row * width + from_column, dtype=np.int64)
+
+
+def maps_grid_to_itself(height: int, width: int, matrix: Map) -> bool:
+    """Whether an element about the centre moves every pixel of the grid onto a pixel."""
+    m = np.asarray(matrix, dtype=np.float64)
+    signs = np.round(m)
+    if not np.allclose(m, signs, atol=1e-6) or not np.array_equal(np.abs(signs).sum(axis=0), (1.0, 1.0)):
+        return False
+    return height == width or signs[0, 1] == 0.0

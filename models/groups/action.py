@@ -93,8 +93,23 @@ def acting_group(
     return ActingGroup(group, tuple(coordinates), x, np.asarray(group.elements[:, k:, k:]))
 
 
+def is_family(spec: dict[str, Any]) -> bool:
+    """Whether a node's spec names a group that is known by membership alone: continuous, or too large to list."""
+    return bool(spec["kind"] == "family")
+
+
+def is_trivial(spec: dict[str, Any]) -> bool:
+    """Whether a node's spec is that of the group that moves nothing (translations aside)."""
+    return not is_family(spec) and not spec["x"]
+
+
 def from_spec(spec: dict[str, Any]) -> ActingGroup:
-    """The acting group that `ActingGroup.spec` described; the order of its elements depends on the spec alone."""
+    """The acting group that `ActingGroup.spec` described; the order of its elements depends on the spec alone.
+
+    Raises ValueError for a family, whose elements cannot be listed.
+    """
+    if is_family(spec):
+        raise ValueError(f"the elements of {spec['family']} cannot be listed: it is a family, known by membership")
     dtype = np.int64 if spec["kind"] == "permutation" else np.float64
     x = [np.asarray(g, dtype=dtype) for g in spec["x"]]
     y = None if spec["y"] is None else [np.asarray(g, dtype=np.float64) for g in spec["y"]]
@@ -102,16 +117,26 @@ def from_spec(spec: dict[str, Any]) -> ActingGroup:
 
 
 def pair_key(coordinates: Sequence[int], x: Map, y: FloatArray | None) -> bytes:
-    """Identity of one pair (x map, y map): the coordinates that really move, the map on them, the label map."""
-    matrix = _matrix(x)
-    away = matrix - np.eye(len(matrix))
-    moved = np.flatnonzero((np.abs(away) > 1e-6).any(axis=0) | (np.abs(away) > 1e-6).any(axis=1))
-    where = np.asarray(coordinates, dtype=np.int64)[moved]
-    order = np.argsort(where)
-    block = matrix[np.ix_(moved[order], moved[order])]
+    """Identity of one pair (x map, y map): the coordinates that really move, the map on them, the label map.
+
+    A permutation and its matrix have the same key.
+    """
+    permutations = [x] if x.dtype.kind == "i" else as_permutations([x])
     label = b"" if y is None or np.allclose(y, np.eye(len(y)), atol=1e-6) else element_key(np.asarray(y))
+    names = np.asarray(coordinates, dtype=np.int64)
+    if permutations is not None:
+        images = np.asarray(permutations[0], dtype=np.int64)
+        moved = np.flatnonzero(images != np.arange(len(images)))
+        order = np.argsort(names[moved])
+        block = b"p" + names[images[moved[order]]].tobytes()
+    else:
+        matrix = np.asarray(x, dtype=np.float64)
+        away = np.abs(matrix - np.eye(len(matrix))) > 1e-6
+        moved = np.flatnonzero(away.any(axis=0) | away.any(axis=1))
+        order = np.argsort(names[moved])
+        block = b"m" + element_key(matrix[np.ix_(moved[order], moved[order])])
     # A digest: elements on hundreds of coordinates would hold a megabyte each.
-    return sha256(where[order].tobytes() + b"|" + element_key(block) + b"|" + label).digest()
+    return sha256(names[moved[order]].tobytes() + b"|" + block + b"|" + label).digest()
 
 
 def as_permutations(generators: Sequence[Map]) -> list[IntArray] | None:

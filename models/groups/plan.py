@@ -1,39 +1,32 @@
-"""Planning a search: candidates -> subgroup lattice -> element classes.
+"""Planning a search: candidates -> lattice of groups -> element classes.
 
-A node of the lattice is a set of pairs (map of x, map of y), with or without translations; one node contains
-another when its set does. A class is a cyclic subgroup of such pairs: its generators stand or fall together.
+A node of the lattice is a set of pairs (map of x, map of y), with or without translations: listed, or a family known by
+membership. One node contains another when its set does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from models.actions.grid import maps_grid_to_itself
 from models.groups.action import ActingGroup, acting_group
-from models.groups.candidates import Candidate, Samples, parse_candidate
+from models.groups.candidates import parse_candidate
+from models.groups.classes import MAX_CLASSES, OnGrid, element_classes
+from models.groups.entries import Candidate, Samples
 from models.groups.errors import CandidateError
 from models.groups.families import MAX_MATRIX_DEGREE
-from models.groups.lattice import TooManySubgroups, covers, cyclic_subgroups, subgroups
-from models.groups.naming import element_name, is_planar, subgroup_name
-from models.groups.planar import planar_title
+from models.groups.finite import FloatArray
+from models.groups.lattice import TooManySubgroups, covers, subgroups
+from models.groups.naming import is_planar, subgroup_name
+from models.groups.nodes import Known, Listed, Node, listed, moves_labels, unique_names
+from models.groups.planar import planar_generators, planar_title
+from models.groups.probed import PLANE_TITLES, Family
 
-MAX_CLASSES = 128
-NodeKey = tuple[frozenset[bytes], bool | None]
-
-
-@dataclass
-class _Node:
-    name: str
-    title: str
-    labels: str
-    acting: ActingGroup
-    members: frozenset[int]
-    translations: bool | None
-    posted: bool
-    classes: list[int] = field(default_factory=list)
+_TURNS = ("C2", "C4", "C8")
+_MIRRORED = ("D1", "D1y", "D4", "D8")
 
 
 def default_candidates(samples: Samples) -> list[Any]:
@@ -84,82 +77,164 @@ def plan_search(
     if len(candidates) > max_candidates:
         raise CandidateError(None, f"{len(candidates)} candidates; at most {max_candidates} are searched at once")
     parsed = [parse_candidate(entry, i, samples) for i, entry in enumerate(candidates)]
-    warnings: list[str] = []
-    nodes = _nodes(parsed, samples, include_subgroups, max_candidates, warnings)
-    _unique_names(nodes)
-    ordered = sorted(nodes.items(), key=lambda kv: (bool(kv[0][1]), len(kv[0][0]), not kv[1].posted, kv[1].name))
-    nodes = dict(ordered)
-    evidence = _classes(nodes)
+    warnings = [c.warning for c in parsed if c.warning]
+    on_grid = _on_grid(samples)
+    nodes = _posted(parsed, samples, warnings)
+    if include_subgroups:
+        nodes = _closed(nodes, parsed, on_grid, max_candidates, warnings)
+    unique_names(nodes)
+    nodes.sort(key=lambda n: (bool(n.translations), isinstance(n.group, Known), n.group.bits, not n.posted, n.name))
+    evidence = element_classes(nodes, on_grid)
+    if any(c["interpolated"] for c in evidence):
+        warnings.append(
+            "some tested elements do not map pixels to pixels: every network of this search sees the images through a "
+            "mild low-pass and a smooth disc, and a moved image is compared with one that was moved and moved back"
+        )
+    below = [[a.below(b) for b in nodes] for a in nodes]
     return {
-        "nodes": [_node_json(n, samples) for n in nodes.values()],
-        "covers": [list(pair) for pair in covers(_order(list(nodes)))],
+        "nodes": [n.as_json(domain) for n in nodes],
+        "covers": [list(pair) for pair in covers(below)],
         "classes": evidence,
         "warnings": warnings,
     }
 
 
-def _nodes(
-    parsed: list[Candidate], samples: Samples, include_subgroups: bool, limit: int, warnings: list[str]
-) -> dict[NodeKey, _Node]:
-    nodes: dict[NodeKey, _Node] = {}
-    image = samples.domain == "image2d"
-    for candidate in parsed:
-        everything = frozenset(range(candidate.acting.group.order))
-        key = (frozenset(candidate.acting.keys()), candidate.translations)
-        node = _Node(
-            candidate.name,
-            candidate.title,
-            candidate.labels,
-            candidate.acting,
-            everything,
-            candidate.translations,
-            True,
-        )
-        if key in nodes:
-            warnings.append(f"{candidate.name} is the same group as {nodes[key].name}; it is searched for once")
-            continue
-        nodes[key] = node
-    kinds = {c.translations for c in parsed}
-    trivial = acting_group((0, 1) if image else tuple(range(samples.x_shape[0])), [])
-    for translations in sorted(kinds, key=bool):
+def _on_grid(samples: Samples) -> OnGrid | None:
+    if samples.domain != "image2d":
+        return None
+    height, width = samples.x_shape[-2:]
+
+    def on_grid(matrix: FloatArray) -> bool:
+        return maps_grid_to_itself(height, width, matrix)
+
+    return on_grid
+
+
+def _posted(parsed: list[Candidate], samples: Samples, warnings: list[str]) -> list[Node]:
+    """The candidates, each group once, and the trivial group of every kind that occurs."""
+    nodes: dict[object, Node] = {}
+    for c in parsed:
+        node = _node(c.name, c.title, c.labels, c.group, c.translations, c.architecture, posted=True)
+        if node.key in nodes:
+            other = nodes[node.key].name
+            twice = "is named twice" if c.name == other else f"is the same group as {other}"
+            warnings.append(f"{c.name} {twice}; it is searched for once")
+        else:
+            nodes[node.key] = node
+    trivial = acting_group((0, 1) if samples.domain == "image2d" else tuple(range(samples.x_shape[0])), [])
+    for translations in sorted({c.translations for c in parsed}, key=bool):
         name, title = ("T", "translations only") if translations else ("E", "no symmetry")
-        key = (frozenset(trivial.keys()), translations)
-        if key not in nodes:
-            nodes[key] = _Node(name, title, "trivial", trivial, frozenset({0}), translations, False)
-    if not include_subgroups:
-        return nodes
-    closed = dict(nodes)
+        node = _node(name, title, "trivial", trivial, translations)
+        nodes.setdefault(node.key, node)
+    return list(nodes.values())
+
+
+def _node(
+    name: str,
+    title: str,
+    labels: str,
+    group: ActingGroup | Family,
+    translations: bool | None,
+    architecture: str | None = None,
+    *,
+    posted: bool = False,
+) -> Node:
+    members = Known(group) if isinstance(group, Family) else listed(group)
+    return Node(name, title, labels, members, translations, posted, architecture)
+
+
+def _closed(
+    posted: list[Node], parsed: list[Candidate], on_grid: OnGrid | None, limit: int, warnings: list[str]
+) -> list[Node]:
+    """The nodes with their subgroups, or as they were, with a warning, where those would be too many."""
+    closed = {node.key: node for node in posted}
+    kinds = {c.translations for c in parsed}
     for candidate in parsed:
-        try:
-            found = subgroups(candidate.acting.group, limit)
-        except TooManySubgroups:
-            warnings.append(
-                f"{candidate.name} has more than {limit} subgroups; only the groups that were named are compared"
-            )
-            return nodes
-        keys = candidate.acting.keys()
-        for serial, members in enumerate(found):
+        if isinstance(candidate.group, Family):
+            found = _chain(candidate, candidate.group, warnings)
+        else:
+            try:
+                found = _subgroups(candidate, candidate.group, limit)
+            except TooManySubgroups:
+                warnings.append(
+                    f"{candidate.name} has more than {limit} subgroups; only the groups that were named are compared"
+                )
+                return posted
+        for node in found:
+            closed.setdefault(node.key, node)
             # A point group about the centre is a subgroup of the same group with translations.
-            for translations in {candidate.translations} | ({False} if False in kinds else set()):
-                key = (frozenset(keys[i] for i in members), translations)
-                if key not in closed:
-                    closed[key] = _subgroup(candidate, members, serial, translations)
+            if node.translations and False in kinds and isinstance(node.group, Listed):
+                if on_grid is None or all(
+                    on_grid(m) for m in node.group.acting.x_matrices()[sorted(node.group.members)]
+                ):
+                    centred = Node(node.name, node.title, node.labels, node.group, False, False)
+                    closed.setdefault(centred.key, centred)
     if len(closed) > limit:
         warnings.append(
             f"the lattice of subgroups has {len(closed)} groups, more than {limit}; only the named groups are compared"
         )
+        return posted
+    return list(closed.values())
+
+
+def _subgroups(candidate: Candidate, acting: ActingGroup, limit: int) -> list[Node]:
+    nodes = []
+    for serial, members in enumerate(subgroups(acting.group, limit)):
+        part = Listed(acting, members)
+        if len(members) == acting.group.order:
+            name = candidate.name
+        else:
+            name = subgroup_name(acting, members, candidate.name, f"{len(members)}{_letters(serial)}")
+        title = planar_title(name) if is_planar(acting) and name != "E" else f"subgroup of {candidate.name}"
+        labels = candidate.labels if moves_labels(part) else "trivial"
+        nodes.append(Node(name, title, labels, part, candidate.translations, False))
+    return nodes
+
+
+def _chain(candidate: Candidate, family: Family, warnings: list[str]) -> list[Node]:
+    """What stands for the subgroups of a family: some finite ones for turns of the plane, and the families in it."""
+    below = [f for f in _families_below(family) if f != family]
+    nodes = [_node(*_family_name(f), _labels_of(f, candidate), f, candidate.translations) for f in below]
+    if family.sets or family.degree > 2 or family.family == "Scale":
+        named = " but " + ", ".join(node.name for node in nodes) if nodes else ""
+        warnings.append(f"{candidate.name} has too many subgroups to list: none{named} is compared unless it is named")
         return nodes
-    return closed
+    mirrored = family.family in ("O(2)", "O(n)")
+    for name in _TURNS + _MIRRORED * mirrored:
+        turns = planar_generators(name) or []
+        y = [family.label_map(turn) for turn in turns]
+        labels = [np.eye(_width(y)) if m is None else m for m in y] if any(m is not None for m in y) else None
+        x = turns if family.on_plane else [np.kron(np.eye(len(family.vectors)), turn) for turn in turns]
+        acting = acting_group(family.coordinates, x, labels)
+        shown = candidate.labels if labels else "trivial"
+        nodes.append(_node(name, planar_title(name), shown, acting, candidate.translations))
+    return nodes
 
 
-def _subgroup(candidate: Candidate, members: frozenset[int], serial: int, translations: bool | None) -> _Node:
-    acting = candidate.acting
-    name = subgroup_name(acting, members, candidate.name, f"{len(members)}{_letters(serial)}")
-    if len(members) == acting.group.order:
-        name = candidate.name
-    title = planar_title(name) if is_planar(acting) and name != "E" else f"subgroup of {candidate.name}"
-    moved = acting.y is not None and any(not np.allclose(acting.y[i], np.eye(len(acting.y[i]))) for i in members)
-    return _Node(name, title, candidate.labels if moved else "trivial", acting, members, translations, False)
+def _width(maps: list[FloatArray | None]) -> int:
+    return next(len(m) for m in maps if m is not None)
+
+
+def _families_below(family: Family) -> list[Family]:
+    labels = "vector" if family.labels == "vector" else "trivial"
+    if family.family == "O(2)":
+        return [Family("image2d", "SO(2)", labels)]
+    if family.family == "SIM(2)":
+        return [Family("image2d", "SO(2)"), Family("image2d", "Scale")]
+    if family.family == "O(n)":
+        return [Family("vector", "SO(n)", labels, family.vectors)]
+    return []
+
+
+def _family_name(family: Family) -> tuple[str, str]:
+    """(name, title) of a family that nobody posted."""
+    if family.family == "SO(n)":
+        return f"SO({family.degree})", f"all rotations of {family.degree} coordinates"
+    return family.family, PLANE_TITLES[family.family]
+
+
+def _labels_of(family: Family, candidate: Candidate) -> str:
+    return candidate.labels if family.labels == "vector" else "trivial"
 
 
 def _letters(serial: int) -> str:
@@ -169,126 +244,3 @@ def _letters(serial: int) -> str:
         serial, r = divmod(serial - 1, 26)
         text = chr(97 + r) + text
     return text
-
-
-def _unique_names(nodes: dict[NodeKey, _Node]) -> None:
-    """Tell nodes of one name apart by what differs: translations, the label action, the coordinates."""
-
-    def clashes() -> list[list[_Node]]:
-        by_name: dict[str, list[_Node]] = {}
-        for node in nodes.values():
-            by_name.setdefault(_display(node), []).append(node)
-        return [group for group in by_name.values() if len(group) > 1]
-
-    for group in clashes():
-        for node in group:
-            if len({n.acting.coordinates for n in group}) > 1:
-                node.name += " on " + ",".join(map(str, node.acting.coordinates))
-    for group in clashes():
-        for serial, node in enumerate(group):
-            node.name += f" #{serial + 1}"
-
-
-def _display(node: _Node) -> str:
-    suffix = " about the centre" if node.translations is False and node.name != "E" else ""
-    return node.name + suffix + (f" [{node.labels}]" if node.labels != "trivial" else "")
-
-
-def _order(keys: list[NodeKey]) -> list[list[bool]]:
-    return [[a != b and a[0] <= b[0] and bool(a[1]) <= bool(b[1]) for b in keys] for a in keys]
-
-
-def _classes(nodes: dict[NodeKey, _Node]) -> list[dict[str, Any]]:
-    """Every class of every node, each once; fills `node.classes`."""
-    found: dict[frozenset[bytes], dict[str, Any]] = {}
-    for key, node in nodes.items():
-        names = node.acting.keys()
-        for members in cyclic_subgroups(node.acting.group):
-            if len(members) == 1 or not members <= node.members:
-                continue
-            identity = frozenset(names[i] for i in members)
-            if identity not in found:
-                if len(found) >= MAX_CLASSES:
-                    raise CandidateError(
-                        None, f"more than {MAX_CLASSES} classes of elements to test; name smaller groups"
-                    )
-                found[identity] = _class_json(node, members, len(found) + 1)
-            found[identity]["_nodes"].append(key)
-    ordered = sorted(found.values(), key=lambda c: (c["order"], c["angle_degrees"] is None, c["element"]))
-    if {key[1] for key in nodes} == {False, True}:
-        with_translations = [key for key in nodes if key[1]]
-        ordered = [_shift_json(shift, with_translations) for shift in ((0, 1), (1, 0))] + ordered
-    seen: dict[str, int] = {}
-    for position, item in enumerate(ordered):
-        seen[item["element"]] = seen.get(item["element"], 0) + 1
-        if seen[item["element"]] > 1:
-            item["element"] += f" #{seen[item['element']]}"
-        members_of = item.pop("_nodes")
-        item["in_groups"] = [_display(nodes[key]) for key in members_of]
-        for key in members_of:
-            nodes[key].classes.append(position)
-    return ordered
-
-
-def _class_json(node: _Node, members: frozenset[int], serial: int) -> dict[str, Any]:
-    acting = node.acting
-    order = len(members)
-    index = min(i for i in members if len(acting.group.powers(i)) == order)
-    inverse = int(acting.group.inverse[index])
-    name, title, angle = element_name(acting, index, f"g{serial}")
-    y = None if acting.y is None or np.allclose(acting.y[index], np.eye(acting.y.shape[1])) else acting.y[index]
-    action = _action_json(acting, index)
-    return {
-        "element": name + ("" if y is None else f" [{node.labels}]"),
-        "title": title + ("" if y is None else f", labels: {node.labels}"),
-        "angle_degrees": angle,
-        "matrix": action.get("matrix"),
-        "permutation": action.get("permutation"),
-        "order": order,
-        "action": action,
-        "inverse": _action_json(acting, inverse) if inverse != index else None,
-        "_nodes": [],
-    }
-
-
-def _action_json(acting: ActingGroup, index: int) -> dict[str, Any]:
-    x = acting.x[index].tolist()
-    y = None if acting.y is None else acting.y[index].tolist()
-    form = {"permutation": x} if acting.permutes else {"matrix": x}
-    return {**form, "coordinates": list(acting.coordinates), "labels": y}
-
-
-def _shift_json(shift: tuple[int, int], keys: list[NodeKey]) -> dict[str, Any]:
-    name = "shift-x" if shift[1] else "shift-y"
-    axis = "x" if shift[1] else "y"
-    return {
-        "element": name,
-        "title": f"shift by one pixel along {axis}, wrapped",
-        "angle_degrees": None,
-        "matrix": None,
-        "permutation": None,
-        "order": None,
-        "action": {"shift": list(shift), "coordinates": [0, 1], "labels": None},
-        "inverse": {"shift": [-shift[0], -shift[1]], "coordinates": [0, 1], "labels": None},
-        "_nodes": list(keys),
-    }
-
-
-def _node_json(node: _Node, samples: Samples) -> dict[str, Any]:
-    order = len(node.members)
-    full = order == node.acting.group.order
-    return {
-        "name": _display(node),
-        "title": node.title,
-        "group": node.name,
-        "translations": node.translations,
-        "labels": node.labels,
-        "order": order,
-        "posted": node.posted,
-        "spec": {
-            "domain": samples.domain,
-            "translations": node.translations,
-            **node.acting.spec(None if full else node.members),
-        },
-        "classes": node.classes,
-    }

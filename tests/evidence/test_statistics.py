@@ -107,7 +107,7 @@ def test_confidence_is_the_crystallographers():
 
 def test_nothing_known_favours_the_smaller_group():
     silent = [
-        Terms(0.0, consistency_term([0.0] * k, None), complexity_term(order, False)) for k, order in ((0, 1), (6, 8))
+        Terms(0.0, consistency_term([0.0] * k, None), complexity_term(bits, False)) for k, bits in ((0, 0.0), (6, 3.0))
     ]
     assert silent[0].score() > silent[1].score()
     assert silent[0].score({"complexity": 0.0}) == silent[1].score({"complexity": 0.0})

@@ -91,7 +91,7 @@ def test_auto_has_an_answer_for_every_shape():
         ("some", IMAGE, None, "auto"),
         (["T"] * 65, IMAGE, None, "at most 64"),
         (["T", "XYZ"], IMAGE, 1, "not a group"),
-        (["C8"], IMAGE, 0, "not offered for images yet"),
+        (["C17"], IMAGE, 0, "not a group"),
         (["S3"], IMAGE, 0, "not a group"),
         ([{"group": "E", "translations": True}], IMAGE, 0, "called T"),
         ([{"group": "T", "translations": False}], IMAGE, 0, "called E"),
@@ -118,7 +118,7 @@ def test_auto_has_an_answer_for_every_shape():
         ([{"group": "custom", "on": [0, 1], "generators": [[[float("nan"), 1], [0, 1]]]}], VECTOR, 0, "neither"),
         ([{"group": "D4", "on": [0, 1], "translations": True}], VECTOR, 0, "images"),
         ([{"group": "A4", "labels": "sign"}], VECTOR, 0, "no sign action"),
-        (["S6"], {**VECTOR, "x_shape": (6,)}, 0, "choose a smaller group"),
+        (["A7"], {**VECTOR, "x_shape": (7,)}, 0, "choose a smaller group"),
         # Their matrices would fill the memory of the machine before anything could count them.
         (["Flips"], {**VECTOR, "x_shape": (5000,)}, 0, "choose a smaller group"),
         (["×".join(["B999"] * 12)], VECTOR, 0, "choose a smaller group"),

@@ -10,7 +10,7 @@ from scipy import stats
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
-from models.actions.samples import transform_samples
+from models.actions.samples import sham_samples, transform_samples
 from workers.folds import Array
 from workers.samples import Samples
 
@@ -25,18 +25,19 @@ def support(samples: Samples, action: dict[str, Any], domain: str) -> dict[str, 
 
     `shown` from 50 % on, `not_shown` below 5 %, else `unclear`. The p-value (Wilcoxon, one-sided) is for "moved samples
     lie no farther from the data than samples do"; a small one with a large overlap says that the poses are seen, but
-    not equally often.
+    not equally often. Where moving interpolates, the sham (moved and moved back) stands for the samples.
     """
     n = len(samples.x)
     order = np.random.default_rng(0).permutation(n)
     reference, probes = np.sort(order[:_REFERENCE]), np.sort(order[:_REFERENCE][:_PROBES])
     x = samples.x[probes]
     moved = transform_samples(torch.from_numpy(x), action, domain).numpy()
+    unmoved = sham_samples(torch.from_numpy(x), action).numpy()
     own = np.searchsorted(reference, probes)
     pool = samples.x[reference].reshape(len(reference), -1).astype(np.float64)
     scale = pool.std(0)
     scale = np.where(scale > 1e-9, scale, 1.0) if domain == "vector" else np.ones_like(scale)
-    near = _nearest(x, pool, scale, own)
+    near = _nearest(unmoved, pool, scale, own)
     far = _nearest(moved, pool, scale, own)
     overlap = float((far <= np.quantile(near, 0.95) + 1e-9).mean())
     difference = far - near
