@@ -74,6 +74,9 @@ class CandidateSpec(Strict):
     on: list[Coordinate] | list[list[Coordinate]] | None = Field(
         None, min_length=1, max_length=1024, description="Vectors: the coordinates it acts on, or blocks of them."
     )
+    architecture: GroupName | None = Field(
+        None, description="Images: separable, deformable, hierarchical, constrained. Vectors: emlp."
+    )
     generators: list[list[int] | list[list[float]]] | None = Field(
         None, min_length=1, max_length=64, description="Permutations of the d coordinates, or d x d matrices."
     )
@@ -259,7 +262,7 @@ class RankingItem(BaseModel):
     title: str | None = Field(None, examples=["quarter turns"])
     labels: str = Field(examples=["trivial"])
     translations: bool | None = None
-    order: int | None = Field(description="Number of elements; null for a continuous group.", examples=[4])
+    order: int | None = Field(description="Number of elements; null for a continuous group, or beyond 2^31 - 1.", examples=[4])
     verdict: Verdict | None = None
     posterior: float | None = Field(None, description="Probability that this is the full symmetry group.")
     score: float | None = None

@@ -2,6 +2,7 @@
 
 import { el, svg } from "./dom.js";
 import { count, duration, fixed, groupName, interval, magnitude, percent } from "./format.js";
+import { networkPanel } from "./network.js";
 import { badge } from "./verdicts.js";
 
 const cell = (label, className, ...children) => el("td", { "data-label": label, class: className }, ...children);
@@ -36,7 +37,7 @@ function details(item) {
     fact("Equivariance error of the network", typeof item.equivariance_error === "number" ? item.equivariance_error.toExponential(1) : null),
     fact("Parameters", count(item.parameters)),
     fact("Floating-point operations a sample", magnitude(item.flops)),
-    fact("Elements of the group", item.order === null ? "infinitely many" : count(item.order)),
+    fact("Elements of the group", item.order === null ? "too many to list" : count(item.order)),
     fact("The group", item.title),
     fact("Why this verdict", item.reason),
     fact("Translations", item.translations === false ? "none: about the centre alone" : item.translations ? "included" : null),
@@ -98,6 +99,7 @@ function disclose(item, centred) {
         const panel = document.getElementById(panelId(item));
         panel.hidden = !panel.hidden;
         toggle.setAttribute("aria-expanded", String(!panel.hidden));
+        if (!panel.hidden) panel.querySelector(".network")?.dispatchEvent(new Event("shown"));
       },
     },
     groupName(item.group),
@@ -124,7 +126,7 @@ export function rankingTable(items, bestId, titleOf) {
   const columns = columnsOf(items, titleOf).filter(([, when]) => when === ALWAYS || when === (ranked ? AFTER : BEFORE));
   const rows = items.flatMap((item) => [
     el("tr", { id: `candidate-${item.candidate_id}`, class: item.candidate_id === bestId ? "best" : null, tabindex: "-1" }, columns.map(([, , draw]) => draw(item))),
-    el("tr", { id: panelId(item), class: "details", hidden: true }, el("td", { colspan: columns.length }, details(item))),
+    el("tr", { id: panelId(item), class: "details", hidden: true }, el("td", { colspan: columns.length }, details(item), item.state === "done" ? networkPanel(item) : null)),
   ]);
   return el(
     "table",
