@@ -4,7 +4,6 @@ Features are (batch, fields * |G| * S, h, w), scales fastest. Turning by h and e
 (f.x)(g, s, p) = x(h^-1 g, s / t, (h t)^-1 p): exactly for symmetries of the pixel grid, to the basis' error for other
 rotations and for steps of the scale grid, and not at all where a step leaves the ends of the grid.
 Kernels are `weight @ basis` (Sosnovik et al., 2020, arXiv:1910.11093; Ghosh and Gupta, 2019, arXiv:1906.03861).
-The norm is `FieldNorm2d(fields, |G| * S)`: statistics over the batch, the group, the scales and the plane.
 """
 
 from __future__ import annotations
@@ -18,6 +17,8 @@ from torch import Tensor, nn
 
 from models.groups.action import ActingGroup
 from models.groups.planar import planar_name
+from models.layers.folding import plain_conv2d
+from models.layers.planar import FieldNorm2d
 from models.layers.regular import convolution_index
 from models.layers.scale_basis import scaled_basis
 
@@ -41,7 +42,14 @@ class ScaleLiftingConv2d(nn.Module):
     """
 
     def __init__(
-        self, acting: ActingGroup, scales: tuple[float, ...], in_channels: int, out_fields: int, size: int
+        self,
+        acting: ActingGroup,
+        scales: tuple[float, ...],
+        in_channels: int,
+        out_fields: int,
+        size: int,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.size = size
@@ -50,16 +58,16 @@ class ScaleLiftingConv2d(nn.Module):
         self.title = f"{_title(acting, count)}: {in_channels} -> {out_fields} fields, {size}x{size}"
         scale = math.sqrt(2.0 / (in_channels * functions))
         self.weight = nn.Parameter(torch.randn(out_fields, in_channels, functions) * scale)
-        self.bias = nn.Parameter(torch.zeros(out_fields))
+        self.bias = nn.Parameter(torch.zeros(out_fields)) if bias else None
         self.basis: Tensor
         self.register_buffer("basis", basis.permute(2, 0, 1, 3).flatten(1), persistent=False)  # (b, g * s * size^2)
 
-    def kernel(self) -> tuple[Tensor, Tensor]:
+    def kernel(self) -> tuple[Tensor, Tensor | None]:
         """The dense kernel (out * |G| * S, in, size, size) and its bias."""
         out_fields, in_channels = self.weight.shape[:2]
         bank = (self.weight @ self.basis).unflatten(-1, (-1, self.size**2)).transpose(1, 2)
         kernel = bank.reshape(-1, in_channels, self.size, self.size)
-        return kernel, self.bias.repeat_interleave(len(kernel) // out_fields)
+        return kernel, None if self.bias is None else self.bias.repeat_interleave(len(kernel) // out_fields)
 
     def forward(self, x: Tensor) -> Tensor:
         kernel, bias = self.kernel()
@@ -67,7 +75,7 @@ class ScaleLiftingConv2d(nn.Module):
 
     def fold(self) -> nn.Module:
         """The same map as an ordinary convolution."""
-        return _conv2d(*self.kernel(), groups=1)
+        return plain_conv2d(*self.kernel(), padding=self.size // 2)
 
     def extra_repr(self) -> str:
         return self.title
@@ -89,6 +97,8 @@ class ScaleGroupConv2d(nn.Module):
         out_fields: int,
         size: int,
         neighbours: int = 2,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         _check_geometric(scales, neighbours)
@@ -101,7 +111,7 @@ class ScaleGroupConv2d(nn.Module):
         )
         scale = math.sqrt(2.0 / (in_fields * order * neighbours * functions))
         self.weight = nn.Parameter(torch.randn(out_fields, in_fields, order, neighbours, functions) * scale)
-        self.bias = nn.Parameter(torch.zeros(out_fields))
+        self.bias = nn.Parameter(torch.zeros(out_fields)) if bias else None
         s, i, h, n = torch.meshgrid(
             *(torch.arange(m) for m in (self.scales, in_fields, order, neighbours)), indexing="ij"
         )
@@ -116,14 +126,14 @@ class ScaleGroupConv2d(nn.Module):
         self.register_buffer("basis", basis.transpose(1, 2).flatten(2), persistent=False)  # (g, b, s * size^2)
         self.register_buffer("relative", convolution_index(acting.group), persistent=False)
 
-    def kernel(self) -> tuple[Tensor, Tensor]:
+    def kernel(self) -> tuple[Tensor, Tensor | None]:
         """Kernel (S * out * |G|, in * |G| * neighbours, size, size) of a convolution in S groups, and its bias."""
         out_fields, in_fields, order = self.weight.shape[:3]
         turned = self.weight[:, :, self.relative].permute(2, 0, 1, 3, 4, 5)  # (g, out, in, h, n, b)
         bank = turned.flatten(1, 4) @ self.basis
         bank = bank.view(order, out_fields, in_fields * order * self.neighbours, self.scales, self.size**2)
         kernel = bank.permute(3, 1, 0, 2, 4).reshape(self.scales * out_fields * order, -1, self.size, self.size)
-        return kernel, self.bias.repeat_interleave(order).repeat(self.scales)
+        return kernel, None if self.bias is None else self.bias.repeat_interleave(order).repeat(self.scales)
 
     def forward(self, x: Tensor) -> Tensor:
         kernel, bias = self.kernel()
@@ -133,11 +143,18 @@ class ScaleGroupConv2d(nn.Module):
 
     def fold(self) -> nn.Module:
         """The same map as an ordinary grouped convolution between two reorderings of channels."""
-        conv = _conv2d(*self.kernel(), groups=self.scales)
+        conv = plain_conv2d(*self.kernel(), padding=self.size // 2, groups=self.scales)
         return nn.Sequential(SelectChannels(self.inputs), conv, SelectChannels(self.outputs))
 
     def extra_repr(self) -> str:
         return self.title
+
+
+class ScaleNorm2d(FieldNorm2d):
+    """Batch normalisation of fields: statistics over the batch, the rotations, the scales and the plane."""
+
+    def __init__(self, fields: int, order: int, scales: int) -> None:
+        super().__init__(fields, order * scales)
 
 
 class ScalePool(nn.Module):
@@ -190,14 +207,3 @@ def _check_geometric(scales: tuple[float, ...], neighbours: int) -> None:
         raise ValueError(f"a group convolution over scales needs a geometric progression, not {scales}")
     if not 1 <= neighbours <= len(scales):
         raise ValueError(f"{neighbours} neighbouring scales of a grid of {len(scales)}")
-
-
-def _conv2d(kernel: Tensor, bias: Tensor, groups: int) -> nn.Conv2d:
-    """An ordinary convolution with this kernel, centred."""
-    out, inside, size = kernel.shape[:3]
-    conv = nn.Conv2d(inside * groups, out, size, padding=size // 2, groups=groups, device=kernel.device)
-    conv = conv.to(kernel.dtype)
-    with torch.no_grad():
-        conv.weight.copy_(kernel)
-        conv.bias.copy_(bias)  # type: ignore[union-attr]
-    return conv

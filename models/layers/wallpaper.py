@@ -19,6 +19,7 @@ from models.actions.grid import grid_source
 from models.groups.action import ActingGroup
 from models.groups.planar import planar_name
 from models.groups.wallpaper import pair_orbits
+from models.layers.folding import plain_conv2d
 
 
 class WallpaperConv2d(nn.Module):
@@ -71,10 +72,8 @@ class WallpaperConv2d(nn.Module):
     def fold(self) -> nn.Module:
         """The same map as an ordinary strided convolution between circular padding and a reordering of pixels."""
         kernel, bias = self.kernel()
-        conv = nn.Conv2d(kernel.shape[1], kernel.shape[0], tuple(kernel.shape[2:]), stride=(self.height, self.width))
-        return nn.Sequential(
-            nn.CircularPad2d(self.radius), _filled(conv, kernel, bias), CellsToPixels(self.height, self.width)
-        )
+        conv = plain_conv2d(kernel, bias, stride=(self.height, self.width))
+        return nn.Sequential(nn.CircularPad2d(self.radius), conv, CellsToPixels(self.height, self.width))
 
     def extra_repr(self) -> str:
         return self.title
@@ -98,7 +97,9 @@ class IsotropicConv2d(nn.Module):
     kernel. Raises ValueError for even sizes and for elements that do not map the pixel grid to itself.
     """
 
-    def __init__(self, acting: ActingGroup, in_channels: int, out_channels: int, size: int) -> None:
+    def __init__(
+        self, acting: ActingGroup, in_channels: int, out_channels: int, size: int, *, bias: bool = True
+    ) -> None:
         super().__init__()
         if size % 2 == 0:
             raise ValueError(f"a centred kernel has an odd size, not {size}")
@@ -108,7 +109,7 @@ class IsotropicConv2d(nn.Module):
         self.title = f"{planar_name(acting.x_matrices())}: {in_channels} -> {out_channels}, {size}x{size}"
         scale = math.sqrt(2.0 / (in_channels * size * size))
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, len(orbits)) * scale)
-        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         self.index: Tensor
         self.register_buffer("index", torch.from_numpy(index).view(size, size), persistent=False)
 
@@ -117,9 +118,7 @@ class IsotropicConv2d(nn.Module):
 
     def fold(self) -> nn.Module:
         """The same map as an ordinary convolution."""
-        kernel = self.weight[:, :, self.index]
-        conv = nn.Conv2d(kernel.shape[1], kernel.shape[0], self.size, padding=self.size // 2)
-        return _filled(conv, kernel, self.bias)
+        return plain_conv2d(self.weight[:, :, self.index], self.bias, padding=self.size // 2)
 
     def extra_repr(self) -> str:
         return self.title
@@ -128,11 +127,3 @@ class IsotropicConv2d(nn.Module):
 def _cells_to_pixels(x: Tensor, height: int, width: int) -> Tensor:
     split = x.unflatten(-3, (-1, height, width))  # (..., channels, y, x, rows, columns)
     return split.movedim(-2, -4).flatten(-4, -3).movedim(-1, -2).flatten(-2)
-
-
-def _filled(conv: nn.Conv2d, kernel: Tensor, bias: Tensor) -> nn.Conv2d:
-    conv = conv.to(device=kernel.device, dtype=kernel.dtype)
-    with torch.no_grad():
-        conv.weight.copy_(kernel)
-        conv.bias.copy_(bias)  # type: ignore[union-attr]
-    return conv

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from models.actions.samples import transform_samples
 from models.groups.action import acting_group
 from models.groups.planar import planar_generators, rotation
-from models.layers.planar import CentredPool2d, FieldNorm2d
-from models.layers.scale import PlaneMax, ScaleGroupConv2d, ScaleLiftingConv2d, ScalePool
+from models.layers.planar import CentredPool2d
+from models.layers.scale import PlaneMax, ScaleGroupConv2d, ScaleLiftingConv2d, ScaleNorm2d, ScalePool
 from models.layers.scale_basis import scale_basis_count, scale_grid, scaled_basis
 from tests.models.promises import assert_keeps_promises
 
@@ -81,7 +81,7 @@ def test_scale_layers_are_equivariant_under_every_symmetry_of_the_grid(name, pre
     lifting = ScaleLiftingConv2d(group, SCALES, 2, 3, 5)
     layers = [
         ScaleGroupConv2d(group, SCALES, 3, 2, 5),
-        FieldNorm2d(3, group.group.order * len(SCALES)),
+        ScaleNorm2d(3, group.group.order, len(SCALES)),
         CentredPool2d(),
     ]
     x = torch.randn(2, 2, 9, 9)
@@ -179,6 +179,8 @@ def test_layers_keep_their_promises():
     x = torch.randn(2, 3 * 4 * 4, 8, 8, dtype=torch.float64)
     assert_keeps_promises(ScaleLiftingConv2d(group, SCALES, 2, 3, 7), x[:, :2])
     assert_keeps_promises(ScaleGroupConv2d(group, SCALES, 3, 2, 5), x)
+    assert_keeps_promises(ScaleGroupConv2d(group, SCALES, 3, 2, 5, bias=False), x)
+    assert_keeps_promises(ScaleNorm2d(3, 4, 4), x)
     assert_keeps_promises(ScalePool(4), x)
     assert_keeps_promises(PlaneMax(4), x)
 
