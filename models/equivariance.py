@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from models.actions.grid import grid_source
 from models.groups.action import ActingGroup
 from models.groups.finite import FloatArray
+from models.layers.circular import function_action
 
 Action = Callable[[Tensor, int], Tensor]
 
@@ -81,6 +82,19 @@ def turn_fibres(acting: ActingGroup) -> Action:
 def turn_regular(acting: ActingGroup) -> Action:
     """Functions on the group, (batch, fields, |G|): (h.f)(g) = f(h^-1 g)."""
     return lambda x, index: x[..., _moved(acting, index, x.device)]
+
+
+def turn_functions(acting: ActingGroup, group: str, frequency: int) -> Action:
+    """Steerable features (batch, fields * C, h, w): band-limited functions on SO(2) or O(2), see layers.circular."""
+    turn = turn_image(acting)
+    matrices = [function_action(group, frequency, matrix) for matrix in acting.x_matrices()]
+
+    def act(x: Tensor, index: int) -> Tensor:
+        fibres = turn(x, index).unflatten(-3, (-1, len(matrices[index])))
+        moved: Tensor = torch.einsum("cd,...dhw->...chw", _like(matrices[index], x), fibres).flatten(-4, -3)
+        return moved
+
+    return act
 
 
 def turn_vector(acting: ActingGroup) -> Action:
