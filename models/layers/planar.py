@@ -82,7 +82,7 @@ class TurnedConv2d(nn.Module):
 class LiftingConv2d(TurnedConv2d):
     """(batch, in, h, w) -> (batch, out * |G|, h, w): correlation with every turned copy of each filter.
 
-    weight: (out, in, basis). `basis_of`: the group whose basis the filters are written in, the acting one by default.
+    weight: (out, in, basis). `basis_of`: see `models.layers.turning.turned_basis`.
     """
 
     def __init__(
@@ -100,7 +100,8 @@ class LiftingConv2d(TurnedConv2d):
 
     def kernel(self) -> Tensor:
         bank = self.turned().unflatten(0, (self.out_fields, self.in_channels)).transpose(1, 2)
-        return bank.reshape(-1, self.in_channels, self.size, self.size)
+        out: Tensor = bank.reshape(-1, self.in_channels, self.size, self.size)
+        return out
 
     def extra_repr(self) -> str:
         return self._repr(f"{self.in_channels} channels")
@@ -109,8 +110,7 @@ class LiftingConv2d(TurnedConv2d):
 class GroupConv2d(TurnedConv2d):
     """(batch, in * |G|, h, w) -> (batch, out * |G|, h, w): y(g, p) = sum_hq w(g^-1 h, g^-1 (q - p)) x(h, q).
 
-    weight: (out, in, |G|, basis). `basis_of`: the group whose basis the filters are written in, the acting one by
-    default.
+    weight: (out, in, |G|, basis). `basis_of`: see `models.layers.turning.turned_basis`.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class GroupConv2d(TurnedConv2d):
         self.register_buffer("back", torch.argsort(rows), persistent=False)
 
     def kernel(self) -> Tensor:
-        bank = _Rearranged.apply(self.turned().flatten(0, 1), self.rows, self.back)
+        bank = _Rearranged.apply(self.turned().flatten(0, 1), self.rows, self.back)  # type: ignore[no-untyped-call]
         order = self.acting.group.order
         out: Tensor = bank.view(self.out_fields * order, self.in_fields * order, self.size, self.size)
         return out
@@ -159,9 +159,9 @@ class _Rearranged(torch.autograd.Function):
         ctx.save_for_backward(inputs[1], inputs[2])
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         rows, back = ctx.saved_tensors
-        return _Rearranged.apply(gradient, back, rows), None, None
+        return _Rearranged.apply(gradient, back, rows), None, None  # type: ignore[no-untyped-call]
 
 
 class FieldNorm2d(nn.Module):
@@ -256,7 +256,7 @@ class GroupPool2d(nn.Module):
         self.order, self.mode = order, mode
 
     def forward(self, x: Tensor) -> Tensor:
-        fibres = x.unflatten(-3, (-1, self.order))
+        fibres: Tensor = x.unflatten(-3, (-1, self.order))
         return fibres.amax(-3) if self.mode == "max" else fibres.mean(-3)
 
     def fold(self) -> nn.Module:

@@ -13,6 +13,7 @@ import numpy as np
 
 from models.groups.action import ActingGroup
 from models.groups.finite import FloatArray, IntArray
+from models.groups.planar import planar_name
 
 BAND = 0.75 * np.pi  # radians per pixel
 TURNING_ERROR = 0.03  # root of the mean square over the group, relative
@@ -22,20 +23,49 @@ _NODES = 64  # exact to rounding for kernels up to 21 x 21
 def turned_basis(acting: ActingGroup, size: int, basis_of: ActingGroup | None = None) -> FloatArray:
     """The basis turned by every element, (|G|, basis, size * size): orthonormal filters for the identity, row-major.
 
-    `basis_of` is a group whose basis to use instead of the acting group's own, so that a subgroup's layer can hold the
-    filters of the whole group. Elements that map the grid to itself turn every copy by moving its pixels, to the bit.
+    Elements that map the grid to itself turn every copy by moving its pixels, to the bit. `basis_of`: a group of which
+    the acting one is a subgroup H. The basis is then made of the group's filters and their copies turned by one element
+    of each coset H c, so that a layer of H can hold the filters of a layer of the group exactly.
     """
+    if basis_of is not None:
+        whole, cosets = turned_basis(basis_of, size), coset_elements(basis_of, acting)
+        return np.asarray(whole[cosets].transpose(1, 0, 2, 3).reshape(acting.group.order, -1, size * size))
     points = _points(size)
-    filters = _filters(acting if basis_of is None else basis_of, size)
+    filters = _filters(acting, size)
     copies = np.zeros((acting.group.order, *filters.shape))
     for g, (matrix, coset) in _grid_cosets(acting, size).items():
         turned = filters
         if g > 0:
             process = _autocorrelation(_distances(points, points))
-            turned = np.linalg.solve(process, _moved(points, matrix) @ filters.T).T
+            turned = np.asarray(np.linalg.solve(process, _moved(points, matrix) @ filters.T).T, dtype=np.float64)
         for element, sources in coset:
             copies[element] = turned[:, sources]
     return copies
+
+
+def maps_the_grid(acting: ActingGroup) -> bool:
+    """Whether every element maps a square grid of pixels to itself."""
+    matrices = acting.x_matrices()
+    return bool(np.allclose(matrices, np.round(matrices), atol=1e-6))
+
+
+def coset_elements(acting: ActingGroup, sub: ActingGroup) -> IntArray:
+    """elements[c, h]: the index in the group of (element h of the subgroup) times c, one c for each coset H c.
+
+    The first row, c the identity, is the subgroup itself. Raises ValueError when `sub` is not a subgroup.
+    """
+    whole, part = acting.x_matrices(), sub.x_matrices()
+    same = (np.abs(whole[None] - part[:, None]) < 1e-6).all((-2, -1))  # (|H|, |G|)
+    if not (same.sum(1) == 1).all() or same.sum(0).max() > 1:
+        raise ValueError(f"{planar_name(part)} is not a subgroup of {planar_name(whole)}")
+    members = np.argmax(same, axis=1)
+    rows: list[IntArray] = []
+    seen: set[int] = set()
+    for c in range(acting.group.order):
+        if c not in seen:
+            rows.append(acting.group.table[members, c])
+            seen.update(int(element) for element in rows[-1])
+    return np.stack(rows)
 
 
 def basis_count(acting: ActingGroup, size: int) -> int:
