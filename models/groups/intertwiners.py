@@ -77,10 +77,9 @@ def intertwiner_basis(rep_in: Representation, rep_out: Representation, seed: int
     if rep_in.summands or rep_out.summands:
         parts = []
         for block in intertwiner_blocks(rep_in, rep_out, seed):
-            part = np.zeros((len(block.basis), *shape))
-            part[:, block.row : block.row + block.basis.shape[1], block.column :][..., : block.basis.shape[2]] = (
-                block.basis
-            )
+            count, height, width = block.basis.shape
+            part = np.zeros((count, *shape))
+            part[:, block.row : block.row + height, block.column : block.column + width] = block.basis
             parts.append(part)
         return np.concatenate(parts)
     count = dimension_by_characters(rep_in, rep_out)

@@ -168,35 +168,39 @@ def _turned(group: FiniteGroup, n: int, turn: int, mirror: int | None, k: int) -
 
 
 def _rotation_generator(group: FiniteGroup, order: int) -> int | None:
-    """An element of this order: in a planar group the turn by 360 / order degrees, else the first one."""
-    candidates = np.flatnonzero(group.element_orders == order)
-    if len(candidates) == 0:
-        return None
-    if not group.is_permutation_group and group.elements.shape[1:] == (2, 2):
+    """An element of this order: in a group of the plane the turn by 360 / order degrees, else the first one."""
+    if _is_planar(group):
         step = 2.0 * math.pi / order
-        for g in candidates.tolist():
-            m = group.elements[g]
-            turned = [[math.cos(step), -math.sin(step)], [math.sin(step), math.cos(step)]]
-            if np.allclose(m, turned, atol=1e-6):
-                return int(g)
-    return int(candidates[0])
+        return _where(group, np.array([[math.cos(step), -math.sin(step)], [math.sin(step), math.cos(step)]]))
+    candidates = np.flatnonzero(group.element_orders == order)
+    return int(candidates[0]) if len(candidates) else None
 
 
 def _inverting_involution(group: FiniteGroup, turn: int) -> int | None:
     """The first s outside <r> with s^2 = e and s r s = r^-1, the mirror x -> -x where the group has it; or None."""
-    inside = np.zeros(group.order, dtype=bool)
-    inside[list(group.powers(turn))] = True
     everything = np.arange(group.order)
-    involution = (group.table[everything, everything] == 0) & ~inside
+    involution = group.table[everything, everything] == 0
+    involution[list(group.powers(turn))] = False
     conjugate = group.table[group.table[everything, turn], group.inverse]
     candidates = np.flatnonzero(involution & (conjugate == group.inverse[turn]))
-    if len(candidates) == 0:
-        return None
-    if not group.is_permutation_group and group.elements.shape[1:] == (2, 2):
-        for g in candidates.tolist():
-            if np.allclose(group.elements[g], np.diag([-1.0, 1.0]), atol=1e-6):
-                return int(g)
-    return int(candidates[0])
+    mirror = _where(group, np.diag([-1.0, 1.0])) if _is_planar(group) else None
+    if mirror is not None and mirror in candidates:
+        return mirror
+    return int(candidates[0]) if len(candidates) else None
+
+
+def _is_planar(group: FiniteGroup) -> bool:
+    """True for orthogonal 2 x 2 matrices."""
+    if group.is_permutation_group or group.elements.shape[1:] != (2, 2):
+        return False
+    gram = group.elements @ group.elements.transpose(0, 2, 1)
+    return bool(np.allclose(gram, np.eye(2), atol=1e-6))
+
+
+def _where(group: FiniteGroup, matrix: FloatArray) -> int | None:
+    """The index of the element with this matrix."""
+    found = np.flatnonzero(np.abs(group.elements - matrix).max(axis=(1, 2)) < 1e-6)
+    return int(found[0]) if len(found) else None
 
 
 def _from_regular(group: FiniteGroup, seed: int) -> list[Irrep]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.groups.continuous import continuous_group
-from models.groups.families import MAX_ORDER, NamedGroup, factor_names, named_group
+from models.groups.families import MAX_ORDER, factor_names, named_group
 from models.groups.finite import FiniteGroup, generate
 from models.groups.irreps import irreps
 from models.groups.lattice import TooManySubgroups, subgroups
@@ -39,6 +39,7 @@ _KNOWN_GROUPS = (
     "C1 ... C64, D1 ... D64, D1y, D1d, D1a, D2d, D4@22.5 (an axis in degrees), S2, A3, Z4, B2 ... (a letter and a "
     "number), Tet, Td, Th, O, Oh, I, Ih, E, and products such as C2 x S3"
 )
+_OPEN = re.compile(r"E|C1|Inv|Flips|[SAZB]_?n")  # act on as many coordinates as there are
 
 Term = tuple[int, Representation]
 
@@ -64,18 +65,17 @@ def parse_group(text: str, available: int = 0) -> GroupExpression:
     """
     factors = factor_names(text)
     for factor in factors:
-        named = named_group(factor, available) if factor else None
-        if named is None:
-            if continuous_group(factor) is not None:
-                raise LanguageError(f"{factor!r} has infinitely many elements; finite groups are {_KNOWN_GROUPS}")
-            raise LanguageError(f"no group is called {factor!r}; known are {_KNOWN_GROUPS}")
-        if named.degree == 0 or (len(factors) > 1 and _is_open(factor)):
+        if continuous_group(factor) is not None:
+            raise LanguageError(f"{factor!r} has infinitely many elements; finite groups are {_KNOWN_GROUPS}")
+        if _OPEN.fullmatch(factor) and (available < 1 or len(factors) > 1):
             raise LanguageError(f"{factor!r} does not say on how many coordinates it acts: write a number, as in S3")
+        if named_group(factor, available) is None:
+            raise LanguageError(f"no group is called {factor!r}; known are {_KNOWN_GROUPS}")
     name = print_group(text)
     whole = named_group(name, available)
     if whole is None:
         raise LanguageError(f"no group is called {text!r}; known are {_KNOWN_GROUPS}")
-    return GroupExpression(name, whole.title, _generated(whole))
+    return GroupExpression(name, whole.title, generate(whole.generators, whole.degree, MAX_ORDER))
 
 
 def print_group(text: str) -> str:
@@ -149,12 +149,3 @@ def _planar_names(group: FiniteGroup, found: Sequence[frozenset[int]]) -> list[s
     if not np.allclose(maps @ maps.transpose(0, 2, 1), np.eye(2), atol=1e-6):
         return []
     return [planar_name(maps[sorted(members)]) for members in found]
-
-
-def _is_open(name: str) -> bool:
-    """True when a name acts on as many coordinates as there are."""
-    return name in ("E", "C1", "Inv", "Flips") or name.endswith("n")
-
-
-def _generated(named: NamedGroup) -> FiniteGroup:
-    return generate(named.generators, named.degree, MAX_ORDER)

@@ -49,13 +49,16 @@ def planar_generators(name: str) -> list[FloatArray] | None:
 
 def mirror(axis_degrees: float) -> FloatArray:
     """The 2 x 2 reflection whose fixed line has this angle; exact for multiples of 45 degrees."""
-    return rotation(2.0 * axis_degrees) @ MIRROR_Y
+    return np.asarray(rotation(2.0 * axis_degrees) @ MIRROR_Y)
 
 
 def mirror_axis_degrees(matrix: FloatArray) -> float:
     """The angle of a reflection's fixed line, in [0, 180)."""
-    angle = math.degrees(math.atan2(matrix[1, 0], matrix[0, 0])) / 2.0
-    return round(angle % 180.0, 4) % 180.0
+    return round(_axis_degrees(matrix), 4) % 180.0
+
+
+def _axis_degrees(matrix: FloatArray) -> float:
+    return math.degrees(math.atan2(matrix[1, 0], matrix[0, 0])) / 2.0 % 180.0
 
 
 def turn_degrees(matrix: FloatArray) -> float:
@@ -72,11 +75,18 @@ def planar_name(matrices: FloatArray) -> str:
     n = len(matrices) - len(mirrors)
     if not mirrors:
         return f"C{n}"
-    axis = min(mirror_axis_degrees(m) % (180.0 / n) for m in mirrors)
-    if math.isclose(axis, 90.0 % (180.0 / n), abs_tol=1e-3):
+    # Axes repeat every 180 / n degrees: the mean direction on that circle has no seam for rounding to cross.
+    step = 180.0 / n
+    directions = [math.radians(360.0 / step * _axis_degrees(m)) for m in mirrors]
+    mean = math.atan2(sum(map(math.sin, directions)), sum(map(math.cos, directions)))
+    axis = math.degrees(mean) / 360.0 * step % step
+    offset = abs(axis - 90.0 % step)
+    if min(offset, step - offset) < 1e-3:
         return f"D{n}"
+    axis = 0.0 if round(step - axis, 3) == 0.0 else round(axis, 4)
     named = {(1, 0.0): "D1y", (1, 45.0): "D1d", (1, 135.0): "D1a", (2, 45.0): "D2d"}
-    return named.get((n, round(axis, 3)), f"D{n}@{axis:g}")
+    text = f"{axis:.4f}".rstrip("0").rstrip(".")
+    return named.get((n, round(axis, 3)), f"D{n}@{text}")
 
 
 def planar_element(matrix: FloatArray) -> tuple[str, str, float | None]:
