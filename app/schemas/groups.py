@@ -23,7 +23,10 @@ class Group(BaseModel):
                     "elements": ["e", "r180"],
                     "subgroups": ["E", "C2"],
                     "supported": {"image2d": "exact", "vector": "exact"},
-                    "label_actions": ["trivial", "sign"],
+                    "label_actions": ["trivial", "sign", "swap", "permutation", "vector"],
+                    "architectures": {"image2d": ["separable", "deformable", "constrained"], "vector": ["emlp"]},
+                    "point_group": None,
+                    "kernel_parameters": None,
                 }
             ]
         },
@@ -33,11 +36,16 @@ class Group(BaseModel):
     title: str
     order: int | None = Field(description="Number of elements; null for a continuous group.")
     continuous: bool
-    generators: list[Any]
-    elements: list[str]
+    generators: list[Any] = Field(description="Permutations or matrices; a basis of the Lie algebra if continuous.")
+    elements: list[str] = Field(description="Names of up to 64 elements; of a family those that are tested.")
     subgroups: list[str] | None
     supported: dict[str, str] = Field(description="Domains, and whether the group acts exactly or by interpolation.")
     label_actions: list[str]
+    architectures: dict[str, list[str]] = Field(
+        description="Domains, and the architectures offered beside the default."
+    )
+    point_group: str | None = Field(description="Of a wallpaper group: the group it is searched for as.")
+    kernel_parameters: int | None = Field(description="Of a wallpaper group: free parameters of its 3 x 3 kernels.")
 
 
 class GroupList(BaseModel):

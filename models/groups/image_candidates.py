@@ -11,6 +11,7 @@ from models.groups.finite import FloatArray
 from models.groups.labels import acting_on_labels, label_maps, label_name, mirror_labels
 from models.groups.planar import MIRROR_Y, planar_generators, planar_title, rotation
 from models.groups.probed import PLANE_FAMILIES, PLANE_TITLES, Family
+from models.groups.wallpaper import wallpaper_group
 
 MAX_N = 16  # of C_n and D_n on images
 SMALLEST_SIDE = 8  # pixels; below, interpolation and the fading rim leave nothing to see
@@ -22,9 +23,14 @@ WALLPAPER = {
     "p1": "C1", "p2": "C2", "pm": "D1", "pg": "D1", "cm": "D1", "pmm": "D2", "pmg": "D2", "pgg": "D2", "cmm": "D2",
     "p4": "C4", "p4m": "D4", "p4g": "D4", "p3": "C3", "p3m1": "D3", "p31m": "D3@0", "p6": "C6", "p6m": "D6",
 }  # fmt: skip
-_GLIDES = {"pg", "pmg", "pgg", "p4g"}  # with glides whose mirror is not itself an element
-_HIERARCHICAL = ("C8", "C16", "D8")
-_GRID_TURNS = ("C1", "C2", "C4", "D1", "D1y", "D1d", "D1a", "D2", "D2d", "D4")
+PLANE_LABELS = {
+    "SO(2)": ("trivial", "vector"),
+    "O(2)": ("trivial", "sign", "swap", "vector"),
+    "Scale": ("trivial",),
+    "SIM(2)": ("trivial",),
+}
+HIERARCHICAL = ("C8", "C16", "D8")  # grown from C4 or D4 in mid-network
+GRID_GROUPS = ("C1", "C2", "C4", "D1", "D1y", "D1d", "D1a", "D2", "D2d", "D4")
 _NEEDS_SQUARE = ("C4", "D4", "D1d", "D1a", "D2d")
 
 
@@ -46,7 +52,7 @@ def image_candidate(entry: dict[str, Any], index: int, samples: Samples) -> Cand
     name = WALLPAPER.get(posted, posted)
     if name in ("E", "T", "C1"):
         return _trivial(posted, name, index, translations, architecture)
-    if translations is False and name not in _GRID_TURNS:
+    if translations is False and name not in GRID_GROUPS:
         raise CandidateError(
             index,
             f"{posted} about the centre alone is not offered: only the symmetries of the pixel grid are; "
@@ -92,7 +98,7 @@ def _continuous(name: str, entry: dict[str, Any], index: int, samples: Samples, 
     if architecture is not None:
         raise CandidateError(index, f'{name} has one architecture only; leave "architecture" out')
     labels = label_name(entry, index)
-    allowed = {"SO(2)": ("trivial", "vector"), "O(2)": ("trivial", "sign", "swap", "vector")}.get(name, ("trivial",))
+    allowed = PLANE_LABELS[name]
     if labels not in allowed:
         raise CandidateError(index, f'{name} on images acts on labels as {" or ".join(allowed)}, not "{labels}"')
     if labels == "vector" and (samples.task != "regression" or samples.outputs != 2):
@@ -110,7 +116,7 @@ def _check_shape(name: str, index: int, samples: Samples) -> None:
         raise CandidateError(
             index, f"{name} needs square images, these are {h} x {w}; crop them, or use C2, D1, D1y, D2"
         )
-    if name not in _GRID_TURNS and min(h, w) < SMALLEST_SIDE:
+    if name not in GRID_GROUPS and min(h, w) < SMALLEST_SIDE:
         raise CandidateError(
             index,
             f"{name} moves pixels off the grid: that needs images of at least {SMALLEST_SIDE} x {SMALLEST_SIDE}, "
@@ -125,8 +131,8 @@ def _check_architecture(
         return
     if translations is False:
         raise CandidateError(index, '"architecture" is for groups over translations, not about the centre alone')
-    if architecture == "hierarchical" and name not in _HIERARCHICAL:
-        raise CandidateError(index, f'"hierarchical" grows a group in mid-network: {", ".join(_HIERARCHICAL)}')
+    if architecture == "hierarchical" and name not in HIERARCHICAL:
+        raise CandidateError(index, f'"hierarchical" grows a group in mid-network: {", ".join(HIERARCHICAL)}')
     if architecture == "constrained" and labels != "trivial":
         raise CandidateError(index, '"constrained" networks are invariant: labels must be trivial')
 
@@ -135,4 +141,4 @@ def _wallpaper_warning(posted: str, name: str) -> str | None:
     if posted not in WALLPAPER:
         return None
     text = f"{posted} is searched for as {name} over all translations, not those of one lattice"
-    return text + (": there a glide is a mirror followed by a shift" if posted in _GLIDES else "")
+    return text + (": there a glide is a mirror followed by a shift" if wallpaper_group(posted).has_glides else "")

@@ -45,7 +45,8 @@ def is_planar(acting: ActingGroup) -> bool:
     """True when the group acts by orthogonal maps on two coordinates (or on the image plane)."""
     if acting.permutes or acting.x.shape[1] != 2:
         return False
-    return all(np.allclose(m @ m.T, np.eye(2), atol=1e-6) for m in acting.x)
+    x = np.asarray(acting.x, dtype=np.float64)
+    return bool(np.abs(x @ x.transpose(0, 2, 1) - np.eye(2)).max() < 1e-6)
 
 
 def element_name(acting: ActingGroup, index: int, fallback: str) -> tuple[str, str, float | None]:

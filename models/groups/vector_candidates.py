@@ -18,6 +18,7 @@ from models.groups.labels import acting_on_labels, label_maps, label_name, mirro
 from models.groups.probed import Family
 
 _MAX_MATRIX_DEGREE = 64
+ROTATION_LABELS = {"SO": ("trivial", "vector"), "O": ("trivial", "sign", "swap", "vector")}
 _KNOWN = (
     "E, C_n, D_n, S_n, A_n, Z_n, B_n, Flips, Inv, SO(n), O(n), Tet, Td, Th, O, Oh, I, Ih on three coordinates, "
     'products such as "S3 x S2", and {"group": "custom", "generators": [...]}'
@@ -98,13 +99,17 @@ def _rotations(
     if len({c for b in blocks for c in b}) != n * len(blocks):
         raise CandidateError(index, '"on" names a coordinate twice')
     labels = label_name(entry, index)
-    allowed = ("trivial", "vector") if match[1] == "SO" else ("trivial", "sign", "swap", "vector")
+    allowed = ROTATION_LABELS[match[1]]
     if labels not in allowed:
         raise CandidateError(index, f'{name} acts on labels as {" or ".join(allowed)}, not "{labels}"')
     if labels == "vector" and (samples.task != "regression" or samples.outputs != n):
         raise CandidateError(index, f'"labels": "vector" needs a target of {n} components that turns as x does')
     mirror = None
     if labels in ("sign", "swap"):
+        if len(blocks) < n:  # some reflection leaves all the vectors in place, so its labels would have to be zero
+            raise CandidateError(
+                index, f'{name} changes the sign of labels only with {n} vectors or more: name them in "on"'
+            )
         mirror = tuple(map(tuple, mirror_labels(labels, index, samples).tolist()))
     family = Family(
         "vector", f"{match[1]}(n)", "sign" if mirror else labels, tuple(sorted(blocks)), mirror_labels=mirror
