@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from models.groups.action import ActingGroup
 from models.groups.finite import FiniteGroup
+from models.groups.representations import regular
+from models.layers.linear import EquivariantLinear, linear_layer
 
 
 def convolution_index(group: FiniteGroup) -> Tensor:
@@ -33,27 +35,30 @@ class VectorLifting(nn.Module):
         self.inverse_maps: Tensor
         self.register_buffer("inverse_maps", full, persistent=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def kernel(self) -> tuple[Tensor, Tensor]:
+        """The whole matrix (fields * |G|, d) and its bias."""
         bank = torch.einsum("fd,gde->fge", self.weight, self.inverse_maps)
-        out = x @ bank.flatten(0, 1).T
-        return out.reshape(*x.shape[:-1], *bank.shape[:2]) + self.bias[:, None]
+        return bank.flatten(0, 1), self.bias.repeat_interleave(bank.shape[1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight, bias = self.kernel()
+        return nn.functional.linear(x, weight, bias).unflatten(-1, (len(self.bias), -1))
+
+    def fold(self) -> nn.Module:
+        """The same map as one linear layer."""
+        with torch.no_grad():
+            weight, bias = self.kernel()
+        return nn.Sequential(linear_layer(weight, bias), nn.Unflatten(1, (len(self.bias), -1)))
+
+    def extra_repr(self) -> str:
+        return f"{self.weight.shape[1]} -> {len(self.bias)} fields on {len(self.inverse_maps)} elements"
 
 
-class GroupLinear(nn.Module):
+class GroupLinear(EquivariantLinear):
     """Group convolution without space: (batch, in, |G|) -> (batch, out, |G|), y(g) = sum_h w(g^-1 h) x(h) + b."""
 
     def __init__(self, group: FiniteGroup, in_fields: int, out_fields: int) -> None:
-        super().__init__()
-        scale = math.sqrt(2.0 / (in_fields * group.order))
-        self.weight = nn.Parameter(torch.randn(out_fields, in_fields, group.order) * scale)
-        self.bias = nn.Parameter(torch.zeros(out_fields))
-        self.index: Tensor
-        self.register_buffer("index", convolution_index(group), persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        bank = self.weight[:, :, self.index].permute(0, 2, 1, 3)  # (out, g, in, h)
-        out = x.flatten(-2) @ bank.flatten(2).flatten(0, 1).T
-        return out.reshape(*x.shape[:-2], *bank.shape[:2]) + self.bias[:, None]
+        super().__init__(regular(group), regular(group), in_fields, out_fields)
 
 
 class FieldNorm1d(nn.Module):
@@ -67,6 +72,10 @@ class FieldNorm1d(nn.Module):
         out: Tensor = self.norm(x)
         return out
 
+    def fold(self) -> nn.Module:
+        """The batch normalisation itself."""
+        return self.norm
+
 
 class CovariantHead(nn.Module):
     """(batch, fields, |G|) -> (batch, p), out(h.x) = rho(h) out(x): the mean over g of rho(g) applied to an affine map.
@@ -76,6 +85,7 @@ class CovariantHead(nn.Module):
 
     def __init__(self, acting: ActingGroup, fields: int, outputs: int) -> None:
         super().__init__()
+        self.order = acting.group.order
         self.linear = nn.Linear(fields, outputs)
         maps = None if acting.y is None else torch.from_numpy(acting.y).to(torch.get_default_dtype())
         self.label_maps: Tensor | None
@@ -87,3 +97,17 @@ class CovariantHead(nn.Module):
             return out
         scores = self.linear(x.transpose(-1, -2))  # (batch, |G|, p)
         return torch.einsum("gpq,...gq->...p", self.label_maps, scores) / self.label_maps.shape[0]
+
+    def fold(self) -> nn.Module:
+        """The same map as one linear layer, of the group average where labels stay put."""
+        if self.label_maps is None:
+            return nn.Sequential(
+                nn.AdaptiveAvgPool1d(1), nn.Flatten(1), linear_layer(self.linear.weight, self.linear.bias)
+            )
+        with torch.no_grad():
+            weight = torch.einsum("gpq,qf->pfg", self.label_maps, self.linear.weight).flatten(1) / self.order
+            bias = self.label_maps.mean(0) @ self.linear.bias
+        return nn.Sequential(nn.Flatten(1), linear_layer(weight, bias))
+
+    def extra_repr(self) -> str:
+        return f"{self.order} elements, labels {'stay put' if self.label_maps is None else 'move'}"

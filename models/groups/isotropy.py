@@ -1,0 +1,131 @@
+"""Which functions on cosets an equivariant network needs as features, in place of functions on the whole group.
+
+The map x -> <g w, x> takes a vector to a function on G / H, with H the elements that fix w: features of |G| / |H|
+values that are permuted, so that pointwise nonlinearities commute with the group.
+Source: Ravanbakhsh (2020), arXiv:2002.02912, on which such features are universal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from models.groups.finite import FiniteGroup, FloatArray, IntArray
+from models.groups.intertwiners import orbits
+from models.groups.representations import Representation, direct_sum, quotient_representation
+from models.groups.structure import class_numbers
+
+Subgroup = frozenset[int]
+_POINTS = 64  # values of a feature up to which further kinds of cosets are added to the necessary ones
+_KINDS = 3
+_DRAWN = 64
+
+
+def coset_features(group: FiniteGroup, subgroups: Sequence[Iterable[int]]) -> Representation:
+    """Functions on the cosets of some subgroups, one kind after the other."""
+    return direct_sum([quotient_representation(group, frozenset(h)) for h in subgroups], "cosets")
+
+
+def feature_subgroups(rep: Representation, labels: Representation) -> list[Subgroup]:
+    """Subgroups H_i such that functions on the G / H_i see all of x and can make all of y, smallest G / H_i first.
+
+    `rep` is the action on x, `labels` that on y. The necessary ones come from the stabilisers of vectors; more are
+    added while all together have at most 64 values.
+    """
+    group = rep.group
+    whole = frozenset(range(group.order))
+    found = isotropy_subgroups(rep)
+    chosen: list[Subgroup] = []
+    for wanted in (rep, labels):
+        seen = _reaches(wanted, chosen)
+        for h in [whole, *found, frozenset({0})]:
+            if _rank(seen) == wanted.dimension:
+                break
+            more = seen + _reach(wanted, h)
+            if _rank(more) > _rank(seen):
+                seen = more
+                chosen += [] if h in chosen else [h]
+    for h in list(chosen):
+        others = [other for other in chosen if other != h]
+        if all(_rank(_reaches(wanted, others)) == wanted.dimension for wanted in (rep, labels)):
+            chosen = others
+    chosen = [h for h in chosen if h != whole] or [whole]
+    for h in found:
+        if h not in chosen and len(chosen) < _KINDS and _values(group, [*chosen, h]) <= _POINTS:
+            chosen.append(h)
+    return sorted(chosen, key=lambda h: (group.order // len(h), sorted(h)))
+
+
+def isotropy_subgroups(rep: Representation) -> list[Subgroup]:
+    """The elements that fix a vector, for the kinds of vectors there are: one of each conjugacy class, largest first.
+
+    Vectors are the axes and generic ones among those that one or two elements fix, drawn from a fixed seed; the whole
+    group is left out.
+    """
+    group, rng = rep.group, np.random.default_rng(0)
+    numbers = class_numbers(group)
+    leaders = [int(np.flatnonzero(numbers == k)[0]) for k in range(int(numbers.max()) + 1)][:_DRAWN]
+    generators = [[g] for g in leaders]
+    generators += [[leaders[int(rng.integers(len(leaders)))], int(rng.integers(group.order))] for _ in range(_DRAWN)]
+    vectors = list(np.eye(rep.dimension)) + [_fixed_vector(rep, pair, rng) for pair in generators]
+    found: dict[Subgroup, None] = {}
+    conjugates: set[bytes] = set()
+    for vector in vectors:
+        members = _stabiliser(rep, vector)
+        if len(members) == group.order or members.tobytes() in conjugates:
+            continue
+        found[frozenset(members.tolist())] = None
+        everywhere = group.table[group.table[:, members], group.inverse[:, None]]
+        conjugates |= {np.sort(row).tobytes() for row in everywhere}
+    return sorted(found, key=lambda h: (-len(h), sorted(h)))
+
+
+def _fixed_vector(rep: Representation, elements: list[int], rng: np.random.Generator) -> FloatArray:
+    """A generic vector among those that some elements fix."""
+    drawn = rng.standard_normal(rep.dimension)
+    if rep.is_permutation:
+        return np.asarray(drawn[orbits([rep.permutations[g] for g in elements], rep.dimension)])
+    equations = np.concatenate([rep.matrix(g) - np.eye(rep.dimension) for g in elements])
+    _, values, rows = np.linalg.svd(equations)
+    free = rows[int((values > 1e-8).sum()) :]
+    return np.asarray(free.T @ (free @ drawn))
+
+
+def _stabiliser(rep: Representation, vector: FloatArray) -> IntArray:
+    if rep.is_permutation:
+        still = (vector[rep.permutations] == vector).all(axis=1)
+    else:
+        still = np.abs(rep.matrices @ vector - vector).max(axis=1) < 1e-7 * max(1.0, float(np.abs(vector).max()))
+    return np.asarray(np.flatnonzero(still), dtype=np.int64)
+
+
+def _reach(rep: Representation, members: Subgroup) -> FloatArray:
+    """A symmetric matrix whose range is what maps between rep and functions on G / H can see: all g w with H w = w."""
+    columns = np.eye(rep.dimension)
+    average = sum((_moved(rep, h, columns) for h in members), np.zeros_like(columns)) / len(members)
+    total = np.zeros_like(columns)
+    for g in range(rep.group.order):
+        turned = _moved(rep, g, average)
+        total += turned @ turned.T
+    return total / rep.group.order
+
+
+def _reaches(rep: Representation, chosen: list[Subgroup]) -> FloatArray:
+    return sum((_reach(rep, h) for h in chosen), np.zeros((rep.dimension, rep.dimension)))
+
+
+def _moved(rep: Representation, element: int, columns: FloatArray) -> FloatArray:
+    if not rep.is_permutation:
+        return np.asarray(rep.matrix(element) @ columns)
+    out = np.empty_like(columns)
+    out[rep.permutations[element]] = columns
+    return out
+
+
+def _rank(symmetric: FloatArray) -> int:
+    return int(np.linalg.matrix_rank(symmetric, tol=1e-7, hermitian=True)) if len(symmetric) else 0
+
+
+def _values(group: FiniteGroup, members: list[Subgroup]) -> int:
+    return sum(group.order // len(h) for h in members)
