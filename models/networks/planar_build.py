@@ -2,42 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import nn
 
-from models.groups.action import from_spec
-from models.layers.planar import (
-    CentredPool2d,
-    FieldNorm2d,
-    GroupConv2d,
-    LiftingConv2d,
-    PlaneMean,
-    PositionReadout,
-)
+from models.groups.action import ActingGroup, from_spec
+from models.layers.antialias import BlurPool2d
+from models.layers.planar import CentredPool2d, FieldNorm2d, GroupConv2d, LiftingConv2d, PlaneMean, PositionReadout
+from models.layers.readout import DiscMean
 from models.layers.regular import CovariantHead, FieldNorm1d, GroupLinear
+from models.layers.scale import PlaneMax, ScaleGroupConv2d, ScaleLiftingConv2d, ScalePool
+from models.layers.scale_basis import scale_grid
+from models.layers.steerable import FourierReLU, SteerableConv2d, SteerableHead, SteerableLifting2d, SteerableNorm2d
+from models.layers.wallpaper import IsotropicConv2d
 from models.networks.config import Layer, NetworkConfig
+from models.networks.planar import doubled, rotation_part
 from models.networks.standardise import StandardiseChannels
 
-_PLAIN: dict[str, type[nn.Module]] = {
-    "ReLU": nn.ReLU,
-    "StandardiseChannels": StandardiseChannels,
-    "FieldNorm2d": FieldNorm2d,
-    "FieldNorm1d": FieldNorm1d,
+Constructor = Callable[..., nn.Module]
+
+_PLAIN: dict[str, Constructor] = {
+    "BlurPool2d": BlurPool2d,
     "CentredPool2d": CentredPool2d,
+    "DiscMean": DiscMean,
+    "FieldNorm1d": FieldNorm1d,
+    "FieldNorm2d": FieldNorm2d,
+    "FourierReLU": FourierReLU,
+    "PlaneMax": PlaneMax,
     "PlaneMean": PlaneMean,
+    "ReLU": nn.ReLU,
+    "ScalePool": ScalePool,
+    "StandardiseChannels": StandardiseChannels,
+    "SteerableConv2d": SteerableConv2d,
+    "SteerableHead": SteerableHead,
+    "SteerableLifting2d": SteerableLifting2d,
+    "SteerableNorm2d": SteerableNorm2d,
 }
-_OF_THE_GROUP: dict[str, type[nn.Module]] = {
-    "LiftingConv2d": LiftingConv2d,
-    "GroupConv2d": GroupConv2d,
-    "PositionReadout": PositionReadout,
+_SCALED: dict[str, Constructor] = {"ScaleLiftingConv2d": ScaleLiftingConv2d, "ScaleGroupConv2d": ScaleGroupConv2d}
+_OF_THE_GROUP: dict[str, Constructor] = {
     "CovariantHead": CovariantHead,
+    "IsotropicConv2d": IsotropicConv2d,
+    "PositionReadout": PositionReadout,
 }
+_BEFORE_A_NORM: dict[str, Constructor] = {"GroupConv2d": GroupConv2d, "LiftingConv2d": LiftingConv2d}
 
 
 def build_planar(layer: Layer, config: NetworkConfig) -> nn.Module:
     """The module that a layer of `models.networks.planar.blueprint` stands for."""
+    arguments = layer.arguments
     if layer.kind in _PLAIN:
-        return _PLAIN[layer.kind](**layer.arguments)
-    acting = from_spec(config.spec)
+        return _PLAIN[layer.kind](**arguments)
+    if layer.kind in _SCALED:
+        return _SCALED[layer.kind](rotation_part(config), scale_grid(), **arguments)
+    acting = _group(layer, config)
     if layer.kind == "GroupLinear":
-        return GroupLinear(acting.group, **layer.arguments)
-    return _OF_THE_GROUP[layer.kind](acting, **layer.arguments)
+        return GroupLinear(acting.group, **arguments)
+    if layer.kind in _BEFORE_A_NORM:  # which takes any bias out again
+        return _BEFORE_A_NORM[layer.kind](acting, bias=False, **arguments)
+    return _OF_THE_GROUP[layer.kind](acting, **arguments)
+
+
+def _group(layer: Layer, config: NetworkConfig) -> ActingGroup:
+    """The group that a layer commutes with: of the spec, or the larger one that the deeper layers are written in."""
+    if config.spec["kind"] == "family":  # whose head reads invariants
+        return rotation_part(config)
+    acting = from_spec(config.spec)
+    deep = config.spec.get("architecture") == "hierarchical" and layer.kind == "GroupConv2d"
+    return doubled(acting) if deep else acting
