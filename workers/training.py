@@ -81,13 +81,14 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
     _write_arrays(out_dir, samples, said)
     shift, scale = samples.target_shift.tolist(), samples.target_scale.tolist()
     trained = Trained(config, dataset["task"], fitted.networks, fitted.temperatures, shift, scale)
-    warnings = write_artifacts(out_dir, trained)
+    left = write_artifacts(out_dir, trained)
     if out_of_time:
-        warnings.append("training stopped early: the budget of seconds was spent")
+        left["warnings"].append("training stopped early: the budget of seconds was spent")
     cost = network_cost(config)
     report(1.0, "done")
     return {
         **metrics,
+        **left,
         "witnesses": [s.name for s in said],
         "parameters": cost.parameters,
         "flops": cost.flops,
@@ -95,7 +96,6 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
         "epochs": fitted.epochs,
         "device": device.type,
         "seconds": time.monotonic() - started,
-        "warnings": warnings,
     }
 
 

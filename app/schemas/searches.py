@@ -262,7 +262,9 @@ class RankingItem(BaseModel):
     title: str | None = Field(None, examples=["quarter turns"])
     labels: str = Field(examples=["trivial"])
     translations: bool | None = None
-    order: int | None = Field(description="Number of elements; null for a continuous group, or beyond 2^31 - 1.", examples=[4])
+    order: int | None = Field(
+        description="Number of elements; null for a continuous group, or beyond 2^31 - 1.", examples=[4]
+    )
     verdict: Verdict | None = None
     posterior: float | None = Field(None, description="Probability that this is the full symmetry group.")
     score: float | None = None
@@ -284,6 +286,10 @@ class RankingItem(BaseModel):
         examples=[12042276],
     )
     seconds: float | None = None
+    files: list[str] = Field(
+        [], description="What training left: see /v1/candidates/{id}.", examples=[["network.onnx", "equivariance.json"]]
+    )
+    missing: dict[str, str] = Field({}, description="Files that could not be made, with the reason.", examples=[{}])
     state: CandidateState
     attempt: int = Field(examples=[1])
     error: str | None

@@ -131,6 +131,8 @@ def finished_search(
     )
     session.add_all([source, search])
     session.flush()
+    files = ["network.safetensors", "network.json", "equivariance.json"]
+    missing = {"network.onnx": "the expanded kernels take 80 MiB"}
     trials = []
     for position, node in enumerate(plan["nodes"]):
         false = {plan["classes"][i]["element"] for i in node["classes"]} - TRUE_ELEMENTS
@@ -151,7 +153,8 @@ def finished_search(
                 started_at=NOW,
                 finished_at=NOW + timedelta(seconds=6),
                 seconds=5.7,
-                metrics={"parameters": 5210, "seconds": 5.7},
+                metrics={"parameters": 5210, "seconds": 5.7, "files": files, "missing": missing},
+                prefix=f"trials/{search.id}/{position}",
                 verdict=verdict,
                 posterior=POSTERIOR.get(node["group"], 1e-9),
                 evidence=_evidence(node, plan["classes"], verdict),

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.db.migrate import upgrade
 from app.db.session import make_engine, session_factory
 from app.settings import Settings
+from app.storage import Storage
 
 START_SECONDS = 30.0
 OpenPage = Callable[..., Page]
@@ -31,6 +32,7 @@ class Service:
 
     url: str
     writer: sessionmaker[Session]
+    storage: Storage
 
 
 @contextmanager
@@ -58,7 +60,7 @@ def running_service(data_dir: Path, **environment: str) -> Iterator[Service]:
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.05)
-        yield Service(url, session_factory(engine))
+        yield Service(url, session_factory(engine), Storage.from_url(settings.storage_url, data_dir / "cache"))
     finally:
         process.terminate()
         process.wait(timeout=15)

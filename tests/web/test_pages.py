@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
+from sqlalchemy import select
 
 from app.auth import hash_key
 from app.db import states
+from app.db.tables import Trial
 from tests.web.rows import finished_search, waiting_search
 from tests.web.serving import Complaints, OpenPage, Service, running_service
 
@@ -55,6 +58,7 @@ def test_the_ranking_names_verdicts_terms_and_the_refuting_element(
 
 
 def test_a_row_opens_by_keyboard(service: Service, search_id: str, open_page: OpenPage) -> None:
+    leave_files(service, search_id)
     page = open_page(f"{service.url}/searches/{search_id}")
     button = page.locator("#ranking .disclose").first
     expect(page.locator("#ranking tr.details").first).to_be_hidden()
@@ -62,6 +66,59 @@ def test_a_row_opens_by_keyboard(service: Service, search_id: str, open_page: Op
     page.keyboard.press("Enter")
     expect(button).to_have_attribute("aria-expanded", "true")
     expect(page.locator("#ranking tr.details").first).to_contain_text("Held-out loss")
+
+
+def leave_files(service: Service, search_id: str) -> None:
+    """What training would have left of every candidate: weights, and errors that grow away from right angles."""
+    angles = range(0, 181, 15)
+    items = [
+        {"element": f"r{angle}", "angle_degrees": angle, "where": where, "band": "pi/4",
+         "error": 2e-7 if angle % 90 == 0 else size * (1 + angle % 45)}
+        for where, size in (("centre", 1e-3), ("boundary", 4e-3), ("clutter", 8e-3))
+        for angle in angles
+    ]  # fmt: skip
+    items += [{**item, "element": "mx", "angle_degrees": None} for item in items if item["angle_degrees"] == 90]
+    with service.writer() as session:
+        prefixes = session.scalars(select(Trial.prefix).where(Trial.search_id == search_id)).all()
+    for prefix in prefixes:
+        service.storage.put_bytes(f"{prefix}/equivariance.json", json.dumps({"items": items, "seconds": 0.2}).encode())
+        service.storage.put_bytes(f"{prefix}/network.safetensors", b"weights")
+
+
+def test_a_trained_network_shows_its_errors_and_can_be_taken_along(
+    service: Service, search_id: str, open_page: OpenPage
+) -> None:
+    leave_files(service, search_id)
+    page = open_page(f"{service.url}/searches/{search_id}")
+    page.locator("#ranking .disclose").first.click()
+    panel = page.locator("#ranking tr.details").first.locator(".network")
+    expect(panel.get_by_role("img")).to_have_attribute(
+        "aria-label", "Error of the network against the angle, 0 to 180 degrees; the numbers are in the table"
+    )
+    expect(panel.locator(".series")).to_have_count(3)
+    expect(panel.locator(".series-centre circle")).to_have_count(13)
+    expect(panel.locator("thead th")).to_have_text(["Element", "at the centre", "at the boundary", "in clutter"])
+    expect(panel.locator("tbody tr")).to_have_count(14)
+    expect(panel.locator("tbody tr", has_text="r45")).to_contain_text("0.0010")
+    expect(panel.locator("tbody tr", has_text="mx")).to_contain_text("2.0 · 10⁻⁷")
+    expect(panel).to_contain_text("No network.onnx: the expanded kernels take 80 MiB")
+    expect(panel.get_by_role("link", name="network as ONNX")).to_have_count(0)
+    with page.expect_download() as download:
+        panel.get_by_role("link", name="weights as safetensors").click()
+    assert Path(download.value.path()).read_bytes() == b"weights"
+    assert download.value.suggested_filename.endswith(".safetensors")
+
+
+def test_a_file_that_was_lost_is_said_to_be_missing(
+    service: Service, open_page: OpenPage, complaints: Complaints
+) -> None:
+    complaints.expected_status = {404}
+    with service.writer.begin() as session:
+        lost = finished_search(session)
+    page = open_page(f"{service.url}/searches/{lost}")
+    page.locator("#ranking .disclose").first.click()
+    panel = page.locator("#ranking tr.details").first.locator(".network")
+    expect(panel.get_by_role("status")).to_have_text("Nothing was stored for this candidate.")
 
 
 def test_the_lattice_has_every_node_and_leads_to_its_row(service: Service, search_id: str, open_page: OpenPage) -> None:

@@ -65,7 +65,7 @@ async function authorized(send) {
   }
 }
 
-export async function request(path, { method = "GET", json, signal, headers = {} } = {}) {
+async function answer(path, { method = "GET", json, signal, headers = {} } = {}) {
   const body = json === undefined ? undefined : JSON.stringify(json);
   const send = () =>
     fetch(path, {
@@ -77,6 +77,11 @@ export async function request(path, { method = "GET", json, signal, headers = {}
     });
   const response = await authorized(send);
   if (!response.ok) throw new ApiError(response.status, await problemOf(response));
+  return response;
+}
+
+export async function request(path, options) {
+  const response = await answer(path, options);
   return response.status === 204 ? null : response.json();
 }
 
@@ -149,15 +154,31 @@ export async function follow(path, onevent, signal) {
   }
 }
 
+function save(blob, filename) {
+  const link = el("a", { href: URL.createObjectURL(blob), download: filename });
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
 // A link to raw JSON. With a key a plain navigation would be refused, so the file is fetched and saved.
 export function jsonLink(path, text, filename) {
   const open = async (event) => {
     if (!sessionStorage.getItem(STORE)) return;
     event.preventDefault();
-    const blob = new Blob([JSON.stringify(await request(path), null, 2)], { type: "application/json" });
-    const link = el("a", { href: URL.createObjectURL(blob), download: filename });
-    link.click();
-    URL.revokeObjectURL(link.href);
+    save(new Blob([JSON.stringify(await request(path), null, 2)], { type: "application/json" }), filename);
   };
   return el("a", { href: path, onclick: open }, text);
+}
+
+// A link to a file, fetched and saved, so that onerror receives what a plain navigation would show as a page.
+export function fileLink(path, text, filename, onerror) {
+  const open = async (event) => {
+    event.preventDefault();
+    try {
+      save(await (await answer(path)).blob(), filename);
+    } catch (error) {
+      onerror(error);
+    }
+  };
+  return el("a", { href: path, download: filename, onclick: open }, text);
 }
