@@ -29,7 +29,8 @@ class DiscMean(nn.Module):
         self.register_buffer("weights", weights.flatten(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return (x.flatten(-2) @ self.weights).unflatten(-1, (-1, self.fibre))
+        mean: Tensor = (x.flatten(-2) @ self.weights).unflatten(-1, (-1, self.fibre))
+        return mean
 
     def fold(self) -> nn.Module:
         """A matrix product and a reshape already."""

@@ -5,7 +5,7 @@ The depth is the same for every group; the kind of feature is what differs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,13 @@ from models.groups.action import ActingGroup, acting_group, from_spec
 from models.groups.planar import planar_generators, planar_name
 from models.layers.circular import coefficient_count, convolution_count, lifting_count
 from models.layers.scale_basis import scale_basis_count, scale_grid
-from models.layers.turning import basis_count
+from models.layers.turning import basis_count, maps_the_grid
 from models.networks.config import Layer, NetworkConfig
 
 _MAX_POSITIONS = 64
 _FREQUENCY = 3  # of steerable features
 _SAMPLES = 16  # angles at which their nonlinearity is taken
+_POINTS = 3  # side of the window of a deformable convolution
 _NEIGHBOURS = 2  # scales that a scale convolution reads
 _DOUBLED = {"C2": "C4", "C4": "C8", "C8": "C16", "D2": "D4", "D4": "D8"}
 
@@ -40,6 +41,11 @@ class Sketch:
         """A convolution to `channels` channels that multiplies `products` pairs of input and output channels."""
         self.add(kind, parameters, 2 * products * size**2 * self.height * self.width, size=size, **arguments)
         self.channels = channels
+
+    def work(self, flops: int) -> None:
+        """Operations that the last layer does at every pixel beside its convolution."""
+        last = self.layers[-1]
+        self.layers[-1] = replace(last, flops=last.flops + flops * self.height * self.width)
 
     def halve(self, *, smooth: bool) -> None:
         """Halve the grid; `smooth` by a low-pass that lets turns by any angle through."""
@@ -82,12 +88,6 @@ def blueprint(config: NetworkConfig) -> list[Layer]:
     return sketch.layers
 
 
-def maps_the_grid(acting: ActingGroup) -> bool:
-    """Whether every element maps the pixel grid to itself."""
-    matrices = acting.x_matrices()
-    return bool(np.allclose(matrices, np.round(matrices), atol=1e-6))
-
-
 def doubled(acting: ActingGroup) -> ActingGroup:
     """The group of twice as many turns that the deeper layers of a hierarchical network use. ValueError for others."""
     name = planar_name(acting.x_matrices())
@@ -128,21 +128,22 @@ def _regular(sketch: Sketch, config: NetworkConfig) -> None:
     for block in range(2):
         if sketch.halves_before(block):
             sketch.halve(smooth=not exact)
-        arguments = {"in_fields": f, "out_fields": f}
+        fields = {"in_fields": f, "out_fields": f}
         if architecture == "hierarchical" and block == 0:
             parameters, products = f * f * wide * filters, f * order * f * wide
-            sketch.convolve("InducedConv2d", f * wide, parameters, products, inner, **arguments)
+            sketch.convolve("InducedConv2d", f * wide, parameters, products, inner, **fields)
         elif architecture == "separable":
-            sketch.convolve(
-                "SeparableGroupConv2d", f * order, f * f * order + f * filters, f * order, inner, **arguments
-            )
-            pointwise = sketch.layers.pop()
-            mixing = 2 * (f * order) ** 2 * sketch.height * sketch.width
-            sketch.add(pointwise.kind, pointwise.parameters, pointwise.flops + mixing, **pointwise.arguments)
+            parameters = f * f * order + f * filters
+            sketch.convolve("SeparableGroupConv2d", f * order, parameters, f * order, inner, **fields)
+            sketch.work(2 * (f * order) ** 2)  # that mixes fields before
         elif architecture == "deformable" and block == 1:
-            sketch.convolve("DeformableGroupConv2d", f * order, 0, (f * order) ** 2, inner, **arguments)
+            points = _POINTS**2
+            offsets = 2 * points * (f * order * basis_count(acting, _POINTS) + 1)
+            parameters, products = f * f * order * points + offsets, 2 * points * f * order**2
+            sketch.convolve("DeformableGroupConv2d", f * order, parameters, products, _POINTS, **fields)
+            sketch.work(2 * points * (f * order) ** 2 + 8 * order * points)  # the values to read, the offsets turned
         else:
-            sketch.convolve("GroupConv2d", f * wide, f * f * wide * filters, (f * wide) ** 2, inner, **arguments)
+            sketch.convolve("GroupConv2d", f * wide, f * f * wide * filters, (f * wide) ** 2, inner, **fields)
         _norm(sketch, f, wide)
     if architecture == "hierarchical":
         sketch.add("Restrict")

@@ -6,13 +6,16 @@ from collections.abc import Callable
 
 from torch import nn
 
-from models.groups.action import ActingGroup, from_spec
+from models.groups.action import from_spec
 from models.layers.antialias import BlurPool2d
+from models.layers.deformable import DeformableGroupConv2d
 from models.layers.planar import CentredPool2d, FieldNorm2d, GroupConv2d, LiftingConv2d, PlaneMean, PositionReadout
 from models.layers.readout import DiscMean
 from models.layers.regular import CovariantHead, FieldNorm1d, GroupLinear
+from models.layers.restriction import InducedConv2d, Restrict
 from models.layers.scale import PlaneMax, ScaleGroupConv2d, ScaleLiftingConv2d, ScalePool
 from models.layers.scale_basis import scale_grid
+from models.layers.separable import SeparableGroupConv2d
 from models.layers.steerable import FourierReLU, SteerableConv2d, SteerableHead, SteerableLifting2d, SteerableNorm2d
 from models.layers.wallpaper import IsotropicConv2d
 from models.networks.config import Layer, NetworkConfig
@@ -44,7 +47,12 @@ _OF_THE_GROUP: dict[str, Constructor] = {
     "IsotropicConv2d": IsotropicConv2d,
     "PositionReadout": PositionReadout,
 }
-_BEFORE_A_NORM: dict[str, Constructor] = {"GroupConv2d": GroupConv2d, "LiftingConv2d": LiftingConv2d}
+_BEFORE_A_NORM: dict[str, Constructor] = {
+    "DeformableGroupConv2d": DeformableGroupConv2d,
+    "GroupConv2d": GroupConv2d,
+    "LiftingConv2d": LiftingConv2d,
+    "SeparableGroupConv2d": SeparableGroupConv2d,
+}
 
 
 def build_planar(layer: Layer, config: NetworkConfig) -> nn.Module:
@@ -54,18 +62,17 @@ def build_planar(layer: Layer, config: NetworkConfig) -> nn.Module:
         return _PLAIN[layer.kind](**arguments)
     if layer.kind in _SCALED:
         return _SCALED[layer.kind](rotation_part(config), scale_grid(), **arguments)
-    acting = _group(layer, config)
+    if config.spec["kind"] == "family":  # a head of invariants
+        return _OF_THE_GROUP[layer.kind](rotation_part(config), **arguments)
+    acting = from_spec(config.spec)
+    deep = doubled(acting) if config.spec.get("architecture") == "hierarchical" else acting
     if layer.kind == "GroupLinear":
         return GroupLinear(acting.group, **arguments)
+    if layer.kind == "InducedConv2d":
+        return InducedConv2d(acting, deep, bias=False, **arguments)
+    if layer.kind == "Restrict":
+        return Restrict(deep, acting)
     if layer.kind in _BEFORE_A_NORM:  # which takes any bias out again
-        return _BEFORE_A_NORM[layer.kind](acting, bias=False, **arguments)
+        of = acting if layer.kind == "LiftingConv2d" else deep
+        return _BEFORE_A_NORM[layer.kind](of, bias=False, **arguments)
     return _OF_THE_GROUP[layer.kind](acting, **arguments)
-
-
-def _group(layer: Layer, config: NetworkConfig) -> ActingGroup:
-    """The group that a layer commutes with: of the spec, or the larger one that the deeper layers are written in."""
-    if config.spec["kind"] == "family":  # whose head reads invariants
-        return rotation_part(config)
-    acting = from_spec(config.spec)
-    deep = config.spec.get("architecture") == "hierarchical" and layer.kind == "GroupConv2d"
-    return doubled(acting) if deep else acting
