@@ -39,6 +39,13 @@ def permutation_matrix(permutation: Sequence[int] | Map) -> FloatArray:
     return matrix
 
 
+def consecutive(labels: IntArray) -> IntArray:
+    """Non-negative labels renumbered 0, 1, 2 ... in ascending order, in the same shape."""
+    present = np.zeros(int(labels.max(initial=-1)) + 1, dtype=np.int64)
+    present[labels] = 1
+    return np.asarray((np.cumsum(present) - 1)[labels], dtype=np.int64)
+
+
 def element_key(element: Map) -> bytes:
     """A hashable identity of a matrix (rounded to six decimals) or a permutation."""
     if element.dtype.kind == "i":

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.groups.finite import FloatArray, IntArray
+from models.groups.finite import FloatArray, IntArray, consecutive
 from models.groups.representations import Representation, same_group, trivial
 
 _SOLVED_ENTRIES = 256  # of W, up to which the null space is solved directly
@@ -29,7 +29,7 @@ def orbits(generators: Sequence[IntArray], count: int) -> IntArray:
             np.minimum.at(label, np.maximum(a, b), np.minimum(a, b))
             label = label[label]
         if np.array_equal(label, before):
-            return np.unique(label, return_inverse=True)[1].astype(np.int64)
+            return consecutive(label)
 
 
 def orbits_of_pairs(generators_in: Sequence[IntArray], generators_out: Sequence[IntArray]) -> IntArray:

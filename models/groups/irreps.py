@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from models.groups.finite import FiniteGroup, FloatArray, IntArray
 from models.groups.representations import Representation, one_dimensional, trivial
-from models.groups.structure import class_numbers, determinants
+from models.groups.structure import class_leaders, class_numbers, determinants
 
 ComplexArray = NDArray[np.complex128]
 
@@ -101,8 +101,7 @@ def character_table(group: FiniteGroup, seed: int = 0) -> ComplexArray:
     Columns in the order of `conjugacy_classes`. A real irrep of complex type gives a character and its conjugate, one
     of quaternionic type half its character.
     """
-    numbers = class_numbers(group)
-    first = np.unique(numbers, return_index=True)[1]
+    first = class_leaders(group)
     rows: list[ComplexArray] = []
     for irrep in irreps(group, seed):
         character = irrep.character.astype(np.complex128)
@@ -223,7 +222,7 @@ def _attempt(group: FiniteGroup, rng: np.random.Generator) -> list[Irrep] | None
     starts = np.flatnonzero(np.diff(values, prepend=-np.inf) > 1e-9 * scale)
     spaces = np.split(vectors, starts[1:], axis=1)
     classes = class_numbers(group)
-    first = np.unique(classes, return_index=True)[1]
+    first = class_leaders(group)
     characters: list[FloatArray] = []
     chosen: list[FloatArray] = []
     for space in spaces:

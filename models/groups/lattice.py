@@ -45,8 +45,8 @@ def subgroups(group: FiniteGroup, limit: int) -> list[frozenset[int]]:
         members, generators = frontier.pop()
         for join, z in _joins(group, members, generators, extensions):
             if join not in found:
-                images = np.unique(np.sort(conjugate[:, sorted(join)], axis=1), axis=0)
-                found.update(frozenset(row) for row in images.tolist())
+                images = {row.tobytes(): row for row in np.sort(conjugate[:, sorted(join)], axis=1)}
+                found.update(frozenset(row.tolist()) for row in images.values())
                 frontier.append((join, [*generators, z]))
                 if len(found) > limit:
                     raise TooManySubgroups(f"more than {limit} subgroups")

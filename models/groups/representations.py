@@ -161,7 +161,7 @@ def one_dimensional(group: FiniteGroup) -> list[Representation]:
 
     They factor through G / <squares>, which is a product of groups of two elements.
     """
-    squares = group.closure(np.unique(np.diagonal(group.table)).tolist())
+    squares = group.closure(sorted(set(np.diagonal(group.table).tolist())))
     leaders = left_cosets(group, squares)[:, 0]
     numbers = coset_numbers(group, squares)
     abelian = from_table(numbers[group.table[np.ix_(leaders, leaders)]])

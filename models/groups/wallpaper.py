@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.groups.finite import IntArray, generate
+from models.groups.finite import IntArray, consecutive, generate
 from models.groups.intertwiners import orbits
 
 WALLPAPER_NAMES = (
@@ -163,7 +163,6 @@ def _orbits(
         moves.append(np.where(inside, to, np.arange(x.size).reshape(x.shape)).ravel())
     labels = orbits(moves, x.size).reshape(x.shape)
     outside = np.broadcast_to(mask[None, None] == 0, x.shape)
-    numbered = np.unique(labels[~outside], return_inverse=True)[1]
     result = np.full(x.shape, -1, dtype=np.int64)
-    result[~outside] = numbered
+    result[~outside] = consecutive(labels[~outside])
     return result
