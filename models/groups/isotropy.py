@@ -36,21 +36,27 @@ def feature_subgroups(rep: Representation, labels: Representation) -> list[Subgr
     group = rep.group
     whole = frozenset(range(group.order))
     found = isotropy_subgroups(rep)
-    chosen: list[Subgroup] = []
-    for wanted in (rep, labels):
-        seen = _reaches(wanted, chosen)
-        for h in [whole, *found, frozenset({0})]:
-            if _rank(seen) == wanted.dimension:
-                break
-            more = seen + _reach(wanted, h)
-            if _rank(more) > _rank(seen):
-                seen = more
-                chosen += [] if h in chosen else [h]
-    for h in list(chosen):
+    reaches: dict[Subgroup, tuple[FloatArray, FloatArray]] = {}
+
+    def ranks(subgroups: list[Subgroup]) -> tuple[int, int]:
+        for h in subgroups:
+            if h not in reaches:
+                reaches[h] = (_reach(rep, h), _reach(labels, h))
+        x, y = (sum(reaches[h][k] for h in subgroups) for k in range(2))
+        return _rank(np.asarray(x)), _rank(np.asarray(y))
+
+    chosen = [whole]
+    full, reached = (rep.dimension, labels.dimension), ranks([whole])
+    for h in [*found, frozenset({0})]:
+        if reached == full:
+            break
+        more = ranks([*chosen, h])
+        if more != reached:
+            chosen, reached = [*chosen, h], more
+    for h in list(chosen):  # those that others make superfluous
         others = [other for other in chosen if other != h]
-        if all(_rank(_reaches(wanted, others)) == wanted.dimension for wanted in (rep, labels)):
+        if others and ranks(others) == full:
             chosen = others
-    chosen = [h for h in chosen if h != whole] or [whole]
     for h in found:
         if h not in chosen and len(chosen) < _KINDS and _values(group, [*chosen, h]) <= _POINTS:
             chosen.append(h)
@@ -76,8 +82,9 @@ def isotropy_subgroups(rep: Representation) -> list[Subgroup]:
         if len(members) == group.order or members.tobytes() in conjugates:
             continue
         found[frozenset(members.tolist())] = None
-        everywhere = group.table[group.table[:, members], group.inverse[:, None]]
-        conjugates |= {np.sort(row).tobytes() for row in everywhere}
+        turns = np.unique(group.table[:, members].min(axis=1))  # one of each coset g H: the others conjugate alike
+        moved = group.table[group.table[np.ix_(turns, members)], group.inverse[turns][:, None]]
+        conjugates |= {row.tobytes() for row in np.sort(moved, axis=1)}
     return sorted(found, key=lambda h: (-len(h), sorted(h)))
 
 
@@ -102,25 +109,18 @@ def _stabiliser(rep: Representation, vector: FloatArray) -> IntArray:
 
 def _reach(rep: Representation, members: Subgroup) -> FloatArray:
     """A symmetric matrix whose range is what maps between rep and functions on G / H can see: all g w with H w = w."""
-    columns = np.eye(rep.dimension)
-    average = sum((_moved(rep, h, columns) for h in members), np.zeros_like(columns)) / len(members)
-    total = np.zeros_like(columns)
-    for g in range(rep.group.order):
-        turned = _moved(rep, g, average)
-        total += turned @ turned.T
-    return total / rep.group.order
-
-
-def _reaches(rep: Representation, chosen: list[Subgroup]) -> FloatArray:
-    return sum((_reach(rep, h) for h in chosen), np.zeros((rep.dimension, rep.dimension)))
-
-
-def _moved(rep: Representation, element: int, columns: FloatArray) -> FloatArray:
-    if not rep.is_permutation:
-        return np.asarray(rep.matrix(element) @ columns)
-    out = np.empty_like(columns)
-    out[rep.permutations[element]] = columns
-    return out
+    if rep.is_permutation and (rep.permutations == np.arange(rep.dimension)).all():
+        return np.eye(rep.dimension)
+    if rep.is_permutation:
+        fixed = orbits([rep.permutations[h] for h in members], rep.dimension)
+        average = (fixed[:, None] == fixed) / np.bincount(fixed)[fixed]
+        total = np.zeros_like(average)
+        for moved in rep.permutations:
+            total[np.ix_(moved, moved)] += average
+        return np.asarray(total / rep.group.order)
+    average = rep.matrices[list(members)].mean(axis=0)
+    turned = rep.matrices @ average
+    return np.asarray(np.einsum("gik,gjk->ij", turned, turned) / rep.group.order)
 
 
 def _rank(symmetric: FloatArray) -> int:

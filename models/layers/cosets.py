@@ -67,7 +67,8 @@ class CosetHead(EquivariantLinear):
 
     def __init__(self, acting: ActingGroup, subgroups: Subgroups, fields: int, outputs: int) -> None:
         hidden = coset_features(acting.group, subgroups)
-        super().__init__(hidden, label_representation(acting, outputs), fields, 1, gain=1.0)
+        gain = len(subgroups) / (3.0 * hidden.dimension)  # the values of a field add up
+        super().__init__(hidden, label_representation(acting, outputs), fields, 1, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x).flatten(-2)

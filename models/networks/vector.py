@@ -20,6 +20,7 @@ from models.networks.config import Layer, NetworkConfig
 
 _LAYERS = 2
 _LARGEST_LIFTING = 64  # order of the groups whose functions are the features
+_OUTPUT_GAIN = 1.0 / 3.0  # of the last layer: outputs start smaller than what they are to become
 _SILU = Layer("SiLU", {})
 
 
@@ -130,12 +131,12 @@ def _sets(config: NetworkConfig, sets: Sets) -> list[Layer]:
         Layer("RankPool", {**slots.arguments, "fields": f}, pool, pooling),
         _linear(f * slots.kinds, f),
         _SILU,
-        _linear(f, p),
+        _linear(f, p, _OUTPUT_GAIN),
     ]
 
 
-def _linear(inputs: int, outputs: int) -> Layer:
-    arguments = {"in_features": inputs, "out_features": outputs}
+def _linear(inputs: int, outputs: int, gain: float = 2.0, spread: float = 0.0) -> Layer:
+    arguments = {"in_features": inputs, "out_features": outputs, "gain": gain, "spread": spread}
     return Layer("Linear", arguments, inputs * outputs + outputs, 2 * inputs * outputs)
 
 
@@ -155,9 +156,15 @@ def _orthogonal(config: NetworkConfig) -> list[Layer]:
         2 * (inner * count + mixed) * degree,
     )
 
-    def network(outputs: int) -> list[Layer]:
+    def network(outputs: int, terms: int = 1) -> list[Layer]:
         hidden = [layer for _ in range(_LAYERS) for layer in (_linear(f, f), _SILU)]
-        return [invariants, _linear(total, f), _SILU, *hidden, _linear(f, outputs)]
+        return [
+            invariants,
+            _linear(total, f, 1.0, 1.0),
+            _SILU,
+            *hidden,
+            _linear(f, outputs * terms, _OUTPUT_GAIN / terms),
+        ]
 
     first = Layer("StandardiseCoordinates", {"dimension": d})
     if spec["labels"] == "trivial":
@@ -168,7 +175,7 @@ def _orthogonal(config: NetworkConfig) -> list[Layer]:
         frame = frame_count(count, degree, special)
         extra = choice_parameters(count, degree - 1) if frame > count else 0
         arguments = {"vectors": vectors, "special": special, "outputs": p // degree}
-        return [first, _around("CovariantVectors", arguments, network(p // degree * frame), extra, 2 * extra * degree)]
+        return [first, _around("CovariantVectors", arguments, network(p // degree, frame), extra, 2 * extra * degree)]
     if special or count < degree:
         raise ValueError(
             f"labels cannot change sign under the reflections of {spec['family']} with n = {degree}: that takes "
@@ -177,7 +184,7 @@ def _orthogonal(config: NetworkConfig) -> list[Layer]:
     swapped = _exchanges(spec.get("mirror_labels"))
     outputs = 1 if swapped else p
     extra = choice_parameters(count, degree)
-    inside = network(outputs * 2 * determinant_count(count, degree))
+    inside = network(outputs, 2 * determinant_count(count, degree))
     head = _around("PseudoScalars", {"vectors": vectors, "outputs": outputs}, inside, extra, 2 * extra * degree)
     return [first, head, Layer("Opposite", {})] if swapped else [first, head]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import nn
 
 from models.groups.action import from_spec
@@ -50,9 +48,9 @@ def build_vector(layer: Layer, config: NetworkConfig) -> nn.Module:
     return _OF_THE_GROUP[layer.kind](acting, **arguments)
 
 
-def _linear(**arguments: Any) -> nn.Linear:
-    """A linear layer that starts with variance two over its inputs, as the group convolutions do."""
-    layer = nn.Linear(**arguments)
-    nn.init.normal_(layer.weight, 0.0, (2.0 / layer.in_features) ** 0.5)
-    nn.init.zeros_(layer.bias)
+def _linear(in_features: int, out_features: int, gain: float, spread: float) -> nn.Linear:
+    """A linear layer whose weights start with variance gain / in_features, its biases between -spread and spread."""
+    layer = nn.Linear(in_features, out_features)
+    nn.init.normal_(layer.weight, 0.0, (gain / in_features) ** 0.5)
+    nn.init.uniform_(layer.bias, -spread, spread)
     return layer
