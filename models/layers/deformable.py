@@ -48,7 +48,7 @@ class DeformableGroupConv2d(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_fields)) if bias else None
         self.offsets = GroupConv2d(acting, in_fields, 2 * size * size, size)
         with torch.no_grad():
-            self.offsets.weight *= _FIRST_OFFSETS
+            self.offsets.weight.mul_(_FIRST_OFFSETS)
         self.reading = DisplacedReading(acting, size, reach)
         self.relative: Tensor
         self.register_buffer("relative", convolution_index(acting.group), persistent=False)

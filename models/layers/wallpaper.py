@@ -125,5 +125,7 @@ class IsotropicConv2d(nn.Module):
 
 
 def _cells_to_pixels(x: Tensor, height: int, width: int) -> Tensor:
-    split = x.unflatten(-3, (-1, height, width))  # (..., channels, y, x, rows, columns)
-    return split.movedim(-2, -4).flatten(-4, -3).movedim(-1, -2).flatten(-2)
+    batch, channels, rows, columns = x.shape
+    kept = channels // (height * width)
+    split = x.reshape(batch, kept, height, width, rows, columns).permute(0, 1, 4, 2, 5, 3)
+    return split.reshape(batch, kept, rows * height, columns * width)
