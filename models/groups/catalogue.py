@@ -98,8 +98,9 @@ def _listed(name: str, title: str, acting: ActingGroup, supported: dict[str, str
     """A group of which every element is known."""
     architectures = {"vector": list(VECTOR_ARCHITECTURES)} if "vector" in supported else {}
     if "image2d" in supported:
-        hierarchical = name in HIERARCHICAL
-        architectures["image2d"] = [a for a in IMAGE_ARCHITECTURES if hierarchical or a != "hierarchical"]
+        point = more.get("point_group") or name
+        offered = {"hierarchical": HIERARCHICAL, "constrained": GRID_GROUPS}
+        architectures["image2d"] = [a for a in IMAGE_ARCHITECTURES if point in offered.get(a, (point,))]
     below = None
     if is_planar(acting):
         matrices = acting.x_matrices()

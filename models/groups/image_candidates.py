@@ -29,7 +29,7 @@ PLANE_LABELS = {
     "Scale": ("trivial",),
     "SIM(2)": ("trivial",),
 }
-HIERARCHICAL = ("C8", "C16", "D8")  # grown from C4 or D4 in mid-network
+HIERARCHICAL = ("C2", "C4", "C8", "D2", "D4")  # with a group of twice as many turns in the deeper layers
 GRID_GROUPS = ("C1", "C2", "C4", "D1", "D1y", "D1d", "D1a", "D2", "D2d", "D4")
 _NEEDS_SQUARE = ("C4", "D4", "D1d", "D1a", "D2d")
 
@@ -132,7 +132,9 @@ def _check_architecture(
     if translations is False:
         raise CandidateError(index, '"architecture" is for groups over translations, not about the centre alone')
     if architecture == "hierarchical" and name not in HIERARCHICAL:
-        raise CandidateError(index, f'"hierarchical" grows a group in mid-network: {", ".join(HIERARCHICAL)}')
+        raise CandidateError(index, f'"hierarchical" is offered for {", ".join(HIERARCHICAL)}, not {name}')
+    if architecture == "constrained" and name not in GRID_GROUPS:
+        raise CandidateError(index, f'"constrained" kernels are symmetric on the pixel grid, which {name} does not fit')
     if architecture == "constrained" and labels != "trivial":
         raise CandidateError(index, '"constrained" networks are invariant: labels must be trivial')
 
