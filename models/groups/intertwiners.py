@@ -64,6 +64,8 @@ def dimension_by_characters(rep_in: Representation, rep_out: Representation) -> 
 def intertwiner_basis(rep_in: Representation, rep_out: Representation, seed: int = 0) -> FloatArray:
     """A basis of the maps that commute with the group, (count, n_out, n_in), orthonormal as vectors.
 
+    It depends on the representations alone, so weights learned on one machine mean the same on another.
+
     One matrix per orbit of pairs when both sides permute coordinates. Direct sums are solved block by block; the rest
     as the null space of the equations of a generating set, or for large W by averages over the group of random
     matrices drawn from `seed`. Raises ArithmeticError when their number is not the one the characters give.
@@ -123,6 +125,24 @@ def invariant_basis(rep: Representation) -> FloatArray:
     return intertwiner_basis(trivial(rep.group), rep)[:, :, 0]
 
 
+def canonical(basis: FloatArray) -> FloatArray:
+    """The orthonormal basis of a span that depends on the span alone, not on how it was found, (count, n).
+
+    `basis`: (count, n), orthonormal. Gram-Schmidt on the projections of the axes in turn.
+    """
+    found: list[FloatArray] = []
+    for axis in range(basis.shape[1] if len(basis) else 0):
+        if len(found) == len(basis):
+            break
+        projected = basis.T @ basis[:, axis]
+        for earlier in found:
+            projected = projected - earlier * (earlier @ projected)
+        length = float(np.linalg.norm(projected))
+        if length > 1e-4:
+            found.append(projected / length)
+    return np.stack(found) if found else basis[:0].copy()
+
+
 def _null_space(rep_in: Representation, rep_out: Representation) -> FloatArray:
     """Solves rho_out(s) W - W rho_in(s) = 0 for generators s, by rows of W: (count, n_out * n_in)."""
     group = same_group(rep_in, rep_out)
@@ -134,7 +154,7 @@ def _null_space(rep_in: Representation, rep_out: Representation) -> FloatArray:
     ]
     _, values, rows = np.linalg.svd(np.concatenate(equations))
     rank = int((values > 1e-8 * max(1.0, float(values[0]))).sum())
-    return np.asarray(rows[rank:])
+    return canonical(rows[rank:])
 
 
 def _averages(rep_in: Representation, rep_out: Representation, seed: int) -> FloatArray:
@@ -151,4 +171,4 @@ def _averages(rep_in: Representation, rep_out: Representation, seed: int) -> Flo
         total += rep_out.matrix(g) @ drawn @ rep_in.matrix(int(group.inverse[g]))
     _, values, rows = np.linalg.svd(total.reshape(len(drawn), -1) / group.order, full_matrices=False)
     rank = int((values > 1e-8 * max(1.0, float(values[0]))).sum())
-    return np.asarray(rows[:rank])
+    return canonical(rows[:rank])

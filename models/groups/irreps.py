@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.groups.finite import FiniteGroup, FloatArray, IntArray
+from models.groups.intertwiners import canonical
 from models.groups.representations import Representation, one_dimensional, trivial
 from models.groups.structure import class_leaders, class_numbers, determinants
 
@@ -67,7 +68,7 @@ def irreps(group: FiniteGroup, seed: int = 0) -> list[Irrep]:
     Names: `trivial`; `sign` for the determinant of the group's maps, or the only homomorphism to {1, -1}, other ones
     `sign1`, `sign2` ...; `freq1`, `freq2` ... for turns by multiples of an angle; else `irrep3a`, `irrep3b` ... by
     dimension. Names, order and characters depend on the group's Cayley table (and its determinants) alone; the basis of
-    an `irrep` also on `seed`. Raises ArithmeticError when rounding hides the eigenspaces.
+    an `irrep` also on `seed`, not on the machine. Raises ArithmeticError when rounding hides the eigenspaces.
     """
     found = _signs(group)
     axis = _turning_axis(group)
@@ -239,7 +240,7 @@ def _attempt(group: FiniteGroup, rng: np.random.Generator) -> list[Irrep] | None
         return None
     rows = [(space, c) for space, c in zip(chosen, characters, strict=True) if space.shape[1] > 1]
     rows.sort(key=lambda row: (row[0].shape[1], *(-np.round(row[1], 6)).tolist()))
-    return _named(group, [space for space, _ in rows])
+    return _named(group, [canonical(space.T).T for space, _ in rows])
 
 
 def _named(group: FiniteGroup, spaces: list[FloatArray]) -> list[Irrep]:

@@ -49,7 +49,7 @@ class EquivariantLinear(nn.Module):
             self.register_buffer("scale", scale, persistent=False)
             self.register_buffer("basis", None, persistent=False)
         else:
-            basis = canonical(intertwiner_basis(rep_in, rep_out).reshape(-1, self.rows * self.columns))
+            basis = intertwiner_basis(rep_in, rep_out).reshape(-1, self.rows * self.columns)
             count = len(basis)
             maps = max(count, 1)
             basis *= math.sqrt(self.rows)
@@ -97,25 +97,7 @@ def bias_maps(rep: Representation) -> FloatArray:
     if rep.is_permutation:
         labels = orbit_index(trivial(rep.group), rep)[:, 0]
         return np.asarray(labels == np.arange(int(labels.max()) + 1)[:, None], dtype=np.float64)
-    return canonical(invariant_basis(rep))
-
-
-def canonical(basis: FloatArray) -> FloatArray:
-    """The orthonormal basis of a span that depends on the span alone, not on how it was found, (count, n).
-
-    Gram-Schmidt on the projections of the axes in turn: weights stored on one machine mean the same on another.
-    """
-    found: list[FloatArray] = []
-    for axis in range(basis.shape[1] if len(basis) else 0):
-        if len(found) == len(basis):
-            break
-        projected = basis.T @ basis[:, axis]
-        for earlier in found:
-            projected = projected - earlier * (earlier @ projected)
-        length = float(np.linalg.norm(projected))
-        if length > 1e-4:
-            found.append(projected / length)
-    return np.stack(found) if found else basis[:0].copy()
+    return invariant_basis(rep)
 
 
 def _row_orbits(index: IntArray) -> IntArray:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from models.groups.families import named_group
 from models.groups.finite import generate
 from models.groups.intertwiners import (
+    canonical,
     dimension_by_characters,
     intertwiner_basis,
     intertwiner_blocks,
@@ -194,3 +195,15 @@ def test_large_maps_are_averaged():
 def test_generators_must_come_in_pairs():
     with pytest.raises(ValueError, match="each on both sides"):
         orbits_of_pairs(shifts(3), [])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 4), st.integers(4, 8), st.integers(0, 2**32 - 1))
+def test_a_canonical_basis_depends_on_the_span_alone(count, n, seed):
+    rng = np.random.default_rng(seed)
+    span = rng.standard_normal((count, n))
+    bases = [np.linalg.qr((rng.standard_normal((count, count)) @ span).T)[0].T for _ in range(2)]
+    first, second = (canonical(basis) for basis in bases)
+    assert np.allclose(first, second, atol=1e-6)
+    assert np.allclose(first @ first.T, np.eye(count), atol=1e-8)
+    assert np.allclose(first.T @ first, bases[0].T @ bases[0], atol=1e-8)
