@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from models.actions.grid import grid_source
 from models.groups.action import ActingGroup
 from models.groups.planar import planar_name
+from models.layers.folding import plain_conv2d
 from models.layers.regular import convolution_index
 from models.layers.turning import turned_basis
 
@@ -64,15 +65,9 @@ class TurnedConv2d(nn.Module):
 
     def fold(self) -> nn.Conv2d:
         """The same map as an ordinary convolution."""
+        bias = None if self.bias is None else self.bias.repeat_interleave(self.acting.group.order)
         with torch.no_grad():
-            kernel = self.kernel()
-            folded = nn.Conv2d(
-                kernel.shape[1], len(kernel), self.size, padding=self.size // 2, bias=self.bias is not None
-            ).to(kernel)
-            folded.weight.copy_(kernel)
-            if self.bias is not None and folded.bias is not None:
-                folded.bias.copy_(self.bias.repeat_interleave(self.acting.group.order))
-        return folded
+            return plain_conv2d(self.kernel(), bias, padding=self.size // 2)
 
     def _repr(self, source: str) -> str:
         name = planar_name(self.acting.x_matrices())

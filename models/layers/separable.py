@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from models.groups.action import ActingGroup
 from models.groups.planar import planar_name
+from models.layers.folding import plain_conv2d
 from models.layers.planar import GroupConv2d, LiftingConv2d
 
 
@@ -37,9 +38,9 @@ class SeparableGroupConv2d(nn.Module):
 
     def fold(self) -> nn.Module:
         """The same map as two ordinary convolutions, the second channel by channel."""
-        mix, turn = self.mix.fold(), self.turn.fold()
-        turn.in_channels = turn.groups = turn.out_channels
-        return nn.Sequential(mix, turn)
+        each = self.turn.fold()
+        turn = plain_conv2d(each.weight, each.bias, padding=self.turn.size // 2, groups=each.out_channels)
+        return nn.Sequential(self.mix.fold(), turn)
 
     def extra_repr(self) -> str:
         return f"{planar_name(self.turn.acting.x_matrices())}: {self.mix.in_fields} -> {self.turn.out_fields} fields"

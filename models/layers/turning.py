@@ -3,8 +3,9 @@
 Inputs are modelled as an isotropic process of band w = .75 pi, whose autocorrelation is c(r) = 2 J1(wr) / (wr). Of all
 filters on the same pixels, C^-1 C_g v answers most like v turned by g, where C[i, j] = c(|p_i - p_j|) and
 C_g[i, j] = c(|p_i - g p_j|). What no filter on these pixels can answer is the turning error
-v^T (C - C_g^T C^-1 C_g) v / v^T C v. Filters of small error, averaged over the group, span the basis. An element that
-maps the pixel grid to itself moves pixels and has no error; a group of such elements keeps every filter.
+v^T (C - C_g^T C^-1 C_g) v / v^T C v. The filters of least error, averaged over the group, span the basis: as many as
+the process has degrees of freedom on the window, K^2 w^2 / (4 pi) (Landau, 1967, doi:10.1007/BF02395039). An element
+that maps the pixel grid to itself moves pixels and has no error; a group of such elements keeps every filter.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from models.groups.finite import FloatArray, IntArray
 from models.groups.planar import planar_name
 
 BAND = 0.75 * np.pi  # radians per pixel
-TURNING_ERROR = 0.03  # root of the mean square over the group, relative
 _NODES = 64  # exact to rounding for kernels up to 21 x 21
 
 
 def turned_basis(acting: ActingGroup, size: int, basis_of: ActingGroup | None = None) -> FloatArray:
-    """The basis turned by every element, (|G|, basis, size * size): orthonormal filters for the identity, row-major.
+    """The basis turned by every element, (|G|, basis, size * size), pixels row-major.
 
+    Independent coefficients of variance 1 / basis give filters of norm near 1. Where there is a choice of filters they
+    come with the spectrum of the process, smooth ones larger, so that what later layers see can be turned as well.
     Elements that map the grid to itself turn every copy by moving its pixels, to the bit. `basis_of`: a group of which
     the acting one is a subgroup H. The basis is then made of the group's filters and their copies turned by one element
     of each coset H c, so that a layer of H can hold the filters of a layer of the group exactly.
@@ -74,10 +76,11 @@ def basis_count(acting: ActingGroup, size: int) -> int:
 
 
 def _filters(acting: ActingGroup, size: int) -> FloatArray:
-    """Orthonormal filters that span those of small mean turning error, (basis, size * size).
+    """Filters that span those of least mean turning error, (basis, size * size).
 
     Eigenvectors of one eigenvalue are kept or left together, so that the span is the same on every machine; so are
-    its coordinates, the projections of x^i y^j, lowest degree first, made orthonormal.
+    its coordinates, the projections of x^i y^j, lowest degree first, made orthonormal and given the covariance of the
+    process on the span.
     """
     cosets = _grid_cosets(acting, size)
     if len(cosets) == 1:
@@ -91,11 +94,14 @@ def _filters(acting: ActingGroup, size: int) -> FloatArray:
             unlike = factor @ _moved(points, matrix) @ factor.T
             error += len(coset) / acting.group.order * (np.eye(len(points)) - unlike.T @ unlike)
     values, vectors = np.linalg.eigh(error)
-    count = int((values <= TURNING_ERROR**2).sum())
+    count = max(1, round(len(points) * BAND**2 / (4.0 * np.pi)))
     while count < len(values) and values[count] - values[count - 1] < 1e-9:
         count += 1
     span = np.linalg.qr(factor.T @ vectors[:, :count])[0]
-    return _named_coordinates(span, points)
+    rows = _named_coordinates(span, points)
+    energies, directions = np.linalg.eigh(rows @ process @ rows.T)
+    root = (directions * np.sqrt(energies / energies.mean())) @ directions.T
+    return np.asarray(root @ rows, dtype=np.float64)
 
 
 def _grid_cosets(acting: ActingGroup, size: int) -> dict[int, tuple[FloatArray, list[tuple[int, IntArray]]]]:
