@@ -4,6 +4,7 @@ Features are (batch, fields * |G| * S, h, w), scales fastest. Turning by h and e
 (f.x)(g, s, p) = x(h^-1 g, s / t, (h t)^-1 p): exactly for symmetries of the pixel grid, to the basis' error for other
 rotations and for steps of the scale grid, and not at all where a step leaves the ends of the grid.
 Kernels are `weight @ basis` (Sosnovik et al., 2020, arXiv:1910.11093; Ghosh and Gupta, 2019, arXiv:1906.03861).
+The norm is `FieldNorm2d(fields, |G| * S)`: statistics over the batch, the group, the scales and the plane.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from torch import Tensor, nn
 from models.groups.action import ActingGroup
 from models.groups.planar import planar_name
 from models.layers.folding import plain_conv2d
-from models.layers.planar import FieldNorm2d
 from models.layers.regular import convolution_index
 from models.layers.scale_basis import scaled_basis
 
@@ -148,13 +148,6 @@ class ScaleGroupConv2d(nn.Module):
 
     def extra_repr(self) -> str:
         return self.title
-
-
-class ScaleNorm2d(FieldNorm2d):
-    """Batch normalisation of fields: statistics over the batch, the rotations, the scales and the plane."""
-
-    def __init__(self, fields: int, order: int, scales: int) -> None:
-        super().__init__(fields, order * scales)
 
 
 class ScalePool(nn.Module):
