@@ -13,6 +13,7 @@ from workers.evidence.posterior import confidence, log2_bayes_factor, posterior
 from workers.evidence.verdicts import ClassEvidence, Verdict, verdict
 from workers.scoring import Terms, accuracy_term, complexity_term, consistency_term
 
+_RIVALS = 10.0  # certified groups whose posteriors lie within this factor of the best are not told apart
 _FILES = ("base", "constant", "excess", "cluster")
 
 
@@ -41,7 +42,7 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
         _row(plan, done[p], verdicts[p], terms[p], weights, probabilities[p], rank, evidence)
         for rank, p in enumerate(order, start=1)
     ]
-    warnings = _warnings(plan, done, job["trials"], witnesses, learned)
+    warnings = _warnings(plan, done, job["trials"], witnesses, learned) + _not_told_apart(plan, verdicts, probabilities)
     best = _best(plan, order[0], verdicts, probabilities, sure) if order else None
     return {
         "best": best,
@@ -236,6 +237,17 @@ def _summary(
 
 def _sentence(found: Verdict) -> str:
     return found.reason[:1].upper() + found.reason[1:] + "."
+
+
+def _not_told_apart(plan: dict[str, Any], verdicts: dict[int, Verdict], probabilities: dict[int, float]) -> list[str]:
+    """A warning that names the certified groups between which the data does not choose, such as C8, C16 and SO(2)."""
+    certified = [p for p in sorted(verdicts) if verdicts[p].name == "certified"]
+    best = max((probabilities[p] for p in certified), default=0.0)
+    close = [p for p in certified if probabilities[p] * _RIVALS >= best]
+    if len(close) < 2:
+        return []
+    names = ", ".join(str(plan["nodes"][p]["name"]) for p in close)
+    return [f"not told apart: {names} are all certified, their posteriors within a factor of {_RIVALS:.0f}"]
 
 
 def _warnings(
