@@ -30,9 +30,10 @@ class Restrict(nn.Module):
         self.register_buffer("elements", elements, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        fibres = x.unflatten(-3, (-1, len(self.elements)))
-        out: Tensor = fibres.index_select(-3, self.elements).flatten(-4, -3)
-        return out
+        *batch, channels, h, w = x.shape
+        order = len(self.elements)
+        fibres = x.reshape(*batch, channels // order, order, h, w)
+        return fibres.index_select(-3, self.elements).reshape(x.shape)
 
     def fold(self) -> nn.Module:
         """A gather already."""

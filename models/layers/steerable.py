@@ -147,8 +147,9 @@ class SteerableNorm2d(nn.Module):
         if self.training:
             mean, variance = self._statistics(x)
             with torch.no_grad():
-                self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
-                self.running_var.lerp_(variance.to(self.running_var.dtype), self.momentum)
+                # Not lerp_, which networks that run as one (vmap) do without.
+                self.running_mean += self.momentum * (mean.to(self.running_mean.dtype) - self.running_mean)
+                self.running_var += self.momentum * (variance.to(self.running_var.dtype) - self.running_var)
         else:
             mean, variance = self.running_mean, self.running_var
         factor = self.weight / torch.sqrt(variance + self.epsilon)
