@@ -111,9 +111,9 @@ def _rotations(
                 index, f'{name} changes the sign of labels only with {n} vectors or more: name them in "on"'
             )
         mirror = tuple(map(tuple, mirror_labels(labels, index, samples).tolist()))
-    family = Family(
-        "vector", f"{match[1]}(n)", "sign" if mirror else labels, tuple(sorted(blocks)), mirror_labels=mirror
-    )
+    # Labels that turn have components in the order of the vectors'; otherwise one order stands for all.
+    vectors = tuple(sorted(blocks)) if labels == "vector" else _in_one_order(blocks)
+    family = Family("vector", f"{match[1]}(n)", "sign" if mirror else labels, vectors, mirror_labels=mirror)
     mirrors = "" if match[1] == "SO" else " and mirrors"
     title = f"all rotations{mirrors} of {n} coordinates" + (f", {len(blocks)} vectors at once" * (len(blocks) > 1))
     return Candidate(f"{match[1]}({n})", title, labels, family, None)
@@ -142,10 +142,17 @@ def _items(name: str, entry: dict[str, Any], on: list[tuple[int, ...]] | None, i
         raise CandidateError(index, f'{name} is too large to list: its labels stay put, "{labels}" is not offered')
     items = list(zip(*blocks, strict=True))
     ends = np.cumsum(counts).tolist()
-    pieces = [tuple(sorted(items[end - n : end])) for n, end in zip(counts, ends, strict=True) if n > 1]
+    pieces = [_in_one_order(items[end - n : end]) for n, end in zip(counts, ends, strict=True) if n > 1]
     title = " and ".join(f"all permutations of {n} items" for n in counts if n > 1)
     name = " x ".join(f"S{n}" for n in counts)
     return Candidate(name, title, "trivial", Family("vector", "S", sets=tuple(sorted(pieces))), None)
+
+
+def _in_one_order(rows: Sequence[tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
+    """The rows sorted, after one permutation of all their columns that sorts the row with the least number."""
+    first = min(rows, key=min)
+    columns = sorted(range(len(first)), key=first.__getitem__)
+    return tuple(sorted(tuple(row[c] for c in columns) for row in rows))
 
 
 def _coordinates(on: Any, index: int, d: int) -> list[tuple[int, ...]] | None:
