@@ -31,10 +31,10 @@ def fixed_coordinates(sets: Sets, dimension: int) -> list[int]:
 def symmetric_blocks(acting: ActingGroup) -> list[list[list[int]]] | None:
     """The sets whose items a group permutes in every way and that it leaves apart; None when it is no such group.
 
-    Orbits on which the group acts alike (the same elements fix the same points) are the features of one set. Labels
-    must stay put: with labels that move the group is more than its permutations.
+    Orbits on which the group acts alike (the same elements fix the same points) are the features of one set. Labels may
+    move: `labels_of_sets` tells how.
     """
-    if acting.y is not None or not acting.permutes or acting.group.order == 1:
+    if not acting.permutes or acting.group.order == 1:
         return None
     images = np.asarray(acting.x)
     fixes = images == np.arange(images.shape[1])  # fixes[g, i]: g leaves point i in place
@@ -53,6 +53,23 @@ def symmetric_blocks(acting: ActingGroup) -> list[list[list[int]]] | None:
     if acting.group.order != math.prod(math.factorial(len(items)) for items in grouped):
         return None
     return [[[acting.coordinates[i] for i in item] for item in items] for items in grouped]
+
+
+def labels_of_sets(acting: ActingGroup, dimension: int) -> str | None:
+    """How labels move while a group permutes the items of sets in every way, where networks on sets know it.
+
+    trivial, or vector: as x (`dimension` coordinates) does. None for anything else.
+    """
+    if acting.y is None:
+        return "trivial"
+    outputs = acting.y.shape[1]
+    if outputs == dimension:
+        own = np.tile(np.eye(dimension), (acting.group.order, 1, 1))
+        where = np.asarray(acting.coordinates)
+        own[:, where[:, None], where] = acting.x_matrices()
+        if np.allclose(acting.y, own):
+            return "vector"
+    return None
 
 
 def _orbits(images: np.ndarray[tuple[int, int], np.dtype[np.int64]]) -> list[list[int]]:

@@ -23,10 +23,17 @@ from models.groups.blocks import Sets, fixed_coordinates, rank_nodes
 
 
 def rank_hats(items: int) -> Tensor:
-    """hats[r, k]: weight of node k at rank r, (items, nodes); linear interpolation over the relative rank."""
+    """hats[r, k]: weight of node k at rank r, (items, nodes), each node an average of ranks.
+
+    The least and the largest value have a node of their own; the ranks between are interpolated linearly.
+    """
     nodes = rank_nodes(items)
-    where = np.linspace(0.0, nodes - 1.0, items)
-    hats = np.clip(1.0 - np.abs(where[:, None] - np.arange(nodes)), 0.0, None)
+    if nodes == items:
+        return torch.eye(items)
+    where = np.linspace(1.0, nodes - 2.0, items - 2)
+    hats = np.zeros((items, nodes))
+    hats[0, 0] = hats[-1, -1] = 1.0
+    hats[1:-1, 1:-1] = np.clip(1.0 - np.abs(where[:, None] - np.arange(1, nodes - 1)), 0.0, None)
     return torch.from_numpy(hats / hats.sum(0)).to(torch.get_default_dtype())
 
 
@@ -157,43 +164,3 @@ class SetHead(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.fields} fields -> {', '.join(f'{items} x {width}' for items, width in self.shapes)}"
-
-
-class AlternatingHead(nn.Module):
-    """(batch, slots, fields) -> (batch, outputs), times the sign of a permutation of the slots.
-
-    sum_k c_k(x) prod_s prod_(i<j in s) d / sqrt(d^2 + e^2) with d = u_k(i) - u_k(j): u_k a linear feature of the items,
-    c_k one of their invariants, e a trained width. The product is a smooth sign of the order of the items and vanishes
-    where two are equal, as every alternating function does. The sign of a product of sets is that of all its factors.
-    """
-
-    def __init__(self, sizes: Sequence[int], fixed: bool, fields: int, terms: int, outputs: int) -> None:
-        super().__init__()
-        self.slots = [*sizes, 1] if fixed else list(sizes)
-        self.sizes, self.terms, self.outputs = tuple(sizes), terms, outputs
-        self.pool = RankPool(sizes, fixed, fields)
-        self.coefficients = nn.Linear(fields * len(self.slots), terms * outputs)
-        self.features = nn.ParameterList(
-            nn.Parameter(torch.randn(terms, fields) / math.sqrt(fields)) for _ in self.sizes
-        )
-        self.log_width = nn.Parameter(torch.full((terms,), -1.0))
-        for position, items in enumerate(self.sizes):
-            self.register_buffer(f"pairs{position}", torch.triu_indices(items, items, 1), persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        sign = torch.ones_like(x[..., 0, :1])
-        width = torch.exp(2.0 * self.log_width)
-        for position, (part, weight) in enumerate(zip(x.split(self.slots, dim=-2), self.features, strict=False)):
-            first, second = getattr(self, f"pairs{position}")
-            features = F.linear(part, weight)
-            gaps = features[..., first, :] - features[..., second, :]
-            sign = sign * (gaps * torch.rsqrt(gaps**2 + width)).prod(-2)
-        coefficients = self.coefficients(self.pool(x)).unflatten(-1, (self.outputs, self.terms))
-        return (coefficients * sign[..., None, :]).sum(-1)
-
-    def fold(self) -> nn.Module:
-        """Matrix products and sorting already."""
-        return self
-
-    def extra_repr(self) -> str:
-        return f"sets of {', '.join(map(str, self.sizes))} -> {self.outputs}, {self.terms} terms"

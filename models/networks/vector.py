@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.groups.action import ActingGroup, from_spec
-from models.groups.blocks import Sets, fixed_coordinates, rank_nodes, symmetric_blocks
+from models.groups.blocks import Sets, fixed_coordinates, labels_of_sets, rank_nodes, symmetric_blocks
 from models.groups.isotropy import coset_features, feature_subgroups
 from models.groups.representations import Representation, defining, label_representation
 from models.groups.vectors import choice_parameters, determinant_count, frame_count, invariant_count, uses_pairs
@@ -29,7 +29,7 @@ def blueprint(config: NetworkConfig) -> list[Layer]:
     spec = config.spec
     if spec["kind"] == "family":
         if spec["family"] == "S":
-            return _sets(config, spec["sets"])
+            return _sets(config, spec["sets"], spec["labels"])
         if spec["family"] in ("SO(n)", "O(n)"):
             return _orthogonal(config)
         raise ValueError(f"no network on vectors is known for {spec['family']}")
@@ -37,8 +37,9 @@ def blueprint(config: NetworkConfig) -> list[Layer]:
     if spec.get("architecture") == "emlp":
         return _cosets(config, acting)
     sets = symmetric_blocks(acting)
-    if sets is not None:
-        return _sets(config, sets)
+    labels = None if sets is None else labels_of_sets(acting, config.x_shape[0])
+    if sets is not None and labels is not None:
+        return _sets(config, sets, labels)
     return _lifting(config, acting) if acting.group.order <= _LARGEST_LIFTING else _cosets(config, acting)
 
 
@@ -109,25 +110,35 @@ class _Slots:
         return fields * sum(nodes), sum(interpolated)
 
 
-def _sets(config: NetworkConfig, sets: Sets) -> list[Layer]:
-    """Features of items, each time with the whole sets in view; then the pooled sets and an ordinary layer."""
+def _sets(config: NetworkConfig, sets: Sets, labels: str) -> list[Layer]:
+    """Features of items, each time with the whole sets in view; then what the labels ask for.
+
+    trivial: the pooled sets and an ordinary layer; vector: an affine map of every item.
+    """
     d, f, p = config.x_shape[0], config.fields, config.outputs
     fixed = fixed_coordinates(sets, d)
     slots = _Slots(tuple(map(len, sets)), tuple(len(s[0]) for s in sets) + ((len(fixed),) if fixed else ()))
     where = {"sets": [[list(item) for item in items] for items in sets], "dimension": d}
     pool, pooling = slots.pool(f)
     own = 2 * f * f * sum(slots.counts)
-    return [
+    linear = Layer(
+        "SetLinear",
+        {**slots.arguments, "in_fields": f, "out_fields": f},
+        pool + slots.kinds * (2 * f * f + f),
+        pooling + own + 2 * f * f * slots.kinds,
+    )
+    layers = [
         Layer("StandardiseCoordinates", {"dimension": d}),
         Layer("SetLifting", {**where, "fields": f}, f * (sum(slots.widths) + slots.kinds), 2 * f * d),
         _SILU,
-        Layer(
-            "SetLinear",
-            {**slots.arguments, "in_fields": f, "out_fields": f},
-            pool + slots.kinds * (2 * f * f + f),
-            pooling + own + 2 * f * f * slots.kinds,
-        ),
+        linear,
         _SILU,
+    ]
+    if labels == "vector":
+        head = Layer("SetHead", {**where, "fields": f}, (f + 1) * sum(slots.widths), 2 * f * d)
+        return [*layers, linear, _SILU, head]
+    return [
+        *layers,
         Layer("RankPool", {**slots.arguments, "fields": f}, pool, pooling),
         _linear(f * slots.kinds, f),
         _SILU,

@@ -8,7 +8,7 @@ from models.groups.action import from_spec
 from models.layers.cosets import CosetHead, CosetLifting, CosetLinear
 from models.layers.orthogonal import CovariantVectors, Invariants, Opposite, PseudoScalars
 from models.layers.regular import CovariantHead, GroupLinear, VectorLifting
-from models.layers.sets import RankPool, SetLifting, SetLinear
+from models.layers.sets import RankPool, SetHead, SetLifting, SetLinear
 from models.networks.config import Layer, NetworkConfig
 from models.networks.standardise_vectors import Standardise, StandardiseCoordinates
 
@@ -19,6 +19,7 @@ _PLAIN: dict[str, type[nn.Module]] = {
     "SetLifting": SetLifting,
     "SetLinear": SetLinear,
     "RankPool": RankPool,
+    "SetHead": SetHead,
     "Invariants": Invariants,
     "Opposite": Opposite,
 }
