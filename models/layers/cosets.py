@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.groups.action import ActingGroup
@@ -45,7 +46,8 @@ class CosetLifting(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         weight, bias = self.kernel()
-        return nn.functional.linear(x, weight, bias).unflatten(-1, (-1, self.moving.rows))
+        out: Tensor = F.linear(x, weight, bias).unflatten(-1, (-1, self.moving.rows))
+        return out
 
     def fold(self) -> nn.Module:
         """The same map as one linear layer."""

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.groups.finite import FloatArray, IntArray
@@ -63,15 +64,17 @@ class EquivariantLinear(nn.Module):
 
     def kernel(self) -> tuple[Tensor, Tensor]:
         """The whole matrix (out_fields * n_out, in_fields * n_in) and its bias."""
-        if self.index is not None:
+        if self.index is not None and self.scale is not None:
             bank = (self.weight * self.scale)[:, :, self.index]
         else:
+            assert self.basis is not None
             bank = (self.weight @ self.basis).unflatten(-1, (self.rows, self.columns))
         return bank.transpose(1, 2).flatten(2).flatten(0, 1), (self.bias @ self.bias_basis).flatten()
 
     def forward(self, x: Tensor) -> Tensor:
         weight, bias = self.kernel()
-        return nn.functional.linear(x.flatten(-2), weight, bias).unflatten(-1, (-1, self.rows))
+        out: Tensor = F.linear(x.flatten(-2), weight, bias).unflatten(-1, (-1, self.rows))
+        return out
 
     def fold(self) -> nn.Module:
         """The same map as one linear layer."""

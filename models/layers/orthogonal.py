@@ -26,7 +26,8 @@ def cross(vectors: Tensor) -> Tensor:
     if n == 2:
         return torch.stack([-vectors[..., 0, 1], vectors[..., 0, 0]], dim=-1)
     if n == 3:
-        return torch.linalg.cross(vectors[..., 0, :], vectors[..., 1, :], dim=-1)
+        product: Tensor = torch.linalg.cross(vectors[..., 0, :], vectors[..., 1, :], dim=-1)
+        return product
     minors = [torch.linalg.det(vectors[..., [j for j in range(n) if j != i]]) for i in range(n)]
     return torch.stack([minor if (n - 1 - i) % 2 == 0 else -minor for i, minor in enumerate(minors)], dim=-1)
 
@@ -47,10 +48,10 @@ class Chosen(nn.Module):
         self.register_buffer("choices", choices, persistent=False)
 
     def forward(self, vectors: Tensor) -> Tensor:
-        if self.choices is not None:
+        if self.mixtures is None:
             return vectors[..., self.choices, :]
-        mixed: Tensor = self.mixtures @ vectors
-        return mixed.unflatten(-2, (-1, self.size))
+        mixed: Tensor = (self.mixtures @ vectors).unflatten(-2, (-1, self.size))
+        return mixed
 
 
 class Vectors(nn.Module):
@@ -181,7 +182,8 @@ class CovariantVectors(nn.Module):
         if self.cross is not None:
             frame = torch.cat([frame, self.cross(frame)], dim=-2)
         coefficients = self.network(x).unflatten(-1, (self.outputs, self.frame))
-        return (coefficients[..., None] * frame[..., None, :, :]).sum(-2).flatten(-2)
+        out: Tensor = (coefficients[..., None] * frame[..., None, :, :]).sum(-2).flatten(-2)
+        return out
 
     def fold(self) -> nn.Module:
         """Products already; the network inside is made of linear layers."""
@@ -207,7 +209,8 @@ class PseudoScalars(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         coefficients = self.network(x).unflatten(-1, (self.outputs, -1))
-        return (coefficients * self.determinants(self.vectors(x))[..., None, :]).sum(-1)
+        out: Tensor = (coefficients * self.determinants(self.vectors(x))[..., None, :]).sum(-1)
+        return out
 
     def fold(self) -> nn.Module:
         """Products already; the network inside is made of linear layers."""

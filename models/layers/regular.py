@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.groups.action import ActingGroup
@@ -42,7 +43,8 @@ class VectorLifting(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         weight, bias = self.kernel()
-        return nn.functional.linear(x, weight, bias).unflatten(-1, (len(self.bias), -1))
+        out: Tensor = F.linear(x, weight, bias).unflatten(-1, (len(self.bias), -1))
+        return out
 
     def fold(self) -> nn.Module:
         """The same map as one linear layer."""
