@@ -22,27 +22,14 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.special import j1, jv
 
-FloatArray = NDArray[np.float64]
+from models.layers.filter_counts import coefficient_count, profile_counts
 
-GROUPS = ("SO(2)", "O(2)")
+FloatArray = NDArray[np.float64]
 
 _CUTOFF = 0.75 * math.pi  # radians per pixel
 _NOISE = 1e-3  # variance of the white noise over that of the image
 _CIRCLES = 2  # read for each pixel of the radius
 _NULL = 1e-6  # share of the response below which a combination of circles is nothing but rounding
-_PROFILES = {  # by window and harmonic: those whose root mean square error is below 12 per cent of their response
-    3: (2, 1, 1),
-    5: (3, 2, 2, 1, 1),
-    7: (3, 3, 2, 2, 2, 1, 1, 1, 1),
-    9: (4, 4, 3, 3, 2, 2, 2, 1, 1, 1, 1),
-}
-
-
-def coefficient_count(group: str, frequency: int) -> int:
-    """Coefficients of a function on the group up to a frequency; ValueError for other groups than SO(2) and O(2)."""
-    if group not in GROUPS:
-        raise ValueError(f"steerable layers know {' and '.join(GROUPS)}, not {group}")
-    return (1 + 2 * frequency) * (2 if group == "O(2)" else 1)
 
 
 def function_action(group: str, frequency: int, matrix: FloatArray) -> FloatArray:
@@ -64,39 +51,6 @@ def function_action(group: str, frequency: int, matrix: FloatArray) -> FloatArra
         block = block * _signs(len(block))
     copies = np.eye(count // len(block))
     return np.asarray(np.kron(copies[::-1] if mirrors else copies, block))
-
-
-def profile_counts(size: int, frequency: int) -> list[int]:
-    """Radial profiles of each harmonic 0 ... frequency that a size x size window holds: none where it would alias.
-
-    Raises ValueError for windows other than 3, 5, 7 and 9 pixels wide.
-    """
-    if size not in _PROFILES:
-        raise ValueError(f"steerable windows are {', '.join(map(str, _PROFILES))} pixels wide, not {size}")
-    held = _PROFILES[size][: frequency + 1]
-    return [*held, *[0] * (frequency + 1 - len(held))]
-
-
-def harmonic_count(size: int, frequency: int) -> int:
-    """Filters of a size x size window up to an angular frequency, a cosine and a sine counted as two."""
-    return sum(count * (1 if m == 0 else 2) for m, count in enumerate(profile_counts(size, frequency)))
-
-
-def lifting_count(group: str, frequency: int, size: int) -> int:
-    """Parameters of a lifting convolution for each pair of an input channel and an output field."""
-    coefficient_count(group, frequency)
-    return harmonic_count(size, frequency)
-
-
-def convolution_count(group: str, frequency: int, size: int) -> int:
-    """Parameters of a steerable convolution for each pair of an input and an output field."""
-    copies = coefficient_count(group, frequency) // (1 + 2 * frequency)
-    rings = profile_counts(size, 2 * frequency)
-    total = 0
-    for k in range(frequency + 1):
-        for n in range(frequency + 1):
-            total += rings[0] if k == n == 0 else 2 * rings[abs(n - k)] + (2 * rings[n + k] if k and n else 0)
-    return copies * total
 
 
 def circular_harmonics(size: int, frequency: int) -> list[FloatArray]:
@@ -131,7 +85,7 @@ def _harmonic(process: Any, radius: FloatArray, phase: FloatArray, m: int, count
 
 
 def lifting_basis(group: str, frequency: int, size: int) -> FloatArray:
-    """Kernels from a scalar image to a field, (count, C, size * size); see `lifting_count`.
+    """Kernels from a scalar image to a field, (count, C, size * size); see `filter_counts.lifting_count`.
 
     Raises ValueError when the window holds no filter of the highest frequency.
     """
@@ -155,7 +109,7 @@ def lifting_basis(group: str, frequency: int, size: int) -> FloatArray:
 
 
 def convolution_basis(group: str, frequency: int, size: int) -> FloatArray:
-    """Kernels from a field to a field, (count, C_out, C_in, size * size); see `convolution_count`."""
+    """Kernels from a field to a field, (count, C_out, C_in, size * size); see `filter_counts.convolution_count`."""
     coefficient_count(group, frequency)
     harmonics = circular_harmonics(size, 2 * frequency)
     rows = []

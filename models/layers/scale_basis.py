@@ -20,6 +20,7 @@ from scipy.special import j1
 
 from models.actions.grid import grid_source
 from models.groups.action import ActingGroup
+from models.layers.filter_counts import scale_basis_count, scale_shells
 
 FloatArray = NDArray[np.float64]
 
@@ -28,27 +29,6 @@ _NOISE = 1e-4  # variance of the white noise over that of the image
 _RINGS = 4  # of reading points about the centre
 _ANGLES = 16  # points of each ring
 _NULL = 1e-5  # response below which a combination of rings is nothing but rounding
-_SHELLS = {5: (2, 1, 1), 7: (2, 1, 1, 1)}  # radial filters of each angular harmonic, by window
-_WIDE = (2, 2, 1, 1)
-
-Shells = tuple[int, ...]
-
-
-def scale_grid(count: int = 4, step: float = 2.0 ** (1.0 / 3.0)) -> tuple[float, ...]:
-    """`count` scales 1, step, step^2, ...; raises ValueError unless count >= 1 and step > 1."""
-    if count < 1 or step <= 1.0:
-        raise ValueError(f"a scale grid needs at least one scale and a step above 1, not {count} and {step:g}")
-    return tuple(step**i for i in range(count))
-
-
-def scale_basis_count(size: int) -> int:
-    """Filters of the basis on a size x size window: 6 on 5 x 5, 8 on 7 x 7, 10 on larger ones.
-
-    Raises ValueError for even sizes and for sizes below 5, which hold no filter at several scales.
-    """
-    if size < 5 or size % 2 == 0:
-        raise ValueError(f"a scale convolution needs an odd window of at least 5 pixels, not {size}")
-    return sum(count * (1 if m == 0 else 2) for m, count in enumerate(_SHELLS.get(size, _WIDE)))
 
 
 def scaled_basis(acting: ActingGroup, scales: tuple[float, ...], size: int) -> FloatArray:
@@ -57,6 +37,7 @@ def scaled_basis(acting: ActingGroup, scales: tuple[float, ...], size: int) -> F
     Scales are relative to the first; the disc of reading points is as large as the window allows at the last. Elements
     that map the pixel grid to itself permute the kernels' pixels exactly. Raises ValueError unless the scales grow.
     """
+    shells = scale_shells(size)
     count = scale_basis_count(size)
     relative = np.asarray(scales) / scales[0]
     if (np.diff(relative) <= 0).any():
@@ -65,7 +46,7 @@ def scaled_basis(acting: ActingGroup, scales: tuple[float, ...], size: int) -> F
     radius = size / (2.0 * relative[-1])
     process = cho_factor(_autocorrelation(pixels, pixels) + _NOISE * np.eye(size * size))
     points = _reading_points(radius)
-    filters = _best_filters(process, pixels, radius, relative, _SHELLS.get(size, _WIDE))
+    filters = _best_filters(process, pixels, radius, relative, shells)
     matrices = acting.x_matrices()
     sources = _grid_sources(matrices, size)
     bank = np.zeros((acting.group.order, len(scales), count, size * size))
@@ -81,7 +62,9 @@ def scaled_basis(acting: ActingGroup, scales: tuple[float, ...], size: int) -> F
     return bank
 
 
-def _best_filters(process: Any, pixels: FloatArray, radius: float, scales: FloatArray, shells: Shells) -> FloatArray:
+def _best_filters(
+    process: Any, pixels: FloatArray, radius: float, scales: FloatArray, shells: tuple[int, ...]
+) -> FloatArray:
     """Weights of the reading points, (points, basis): least mean error over scales and angles at unit mean response.
 
     Each angular harmonic is a problem of its own over the rings. The chosen span is then given the basis that

@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.groups.finite import FloatArray
-from models.layers.circular import coefficient_count, convolution_basis, lifting_basis
+from models.layers.circular import convolution_basis, lifting_basis
+from models.layers.filter_counts import coefficient_count
 
 
 class SteerableLifting2d(nn.Module):

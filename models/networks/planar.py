@@ -12,8 +12,13 @@ import numpy as np
 
 from models.groups.action import ActingGroup, acting_group, from_spec
 from models.groups.planar import planar_generators, planar_name
-from models.layers.circular import coefficient_count, convolution_count, lifting_count
-from models.layers.scale_basis import scale_basis_count, scale_grid
+from models.layers.filter_counts import (
+    coefficient_count,
+    convolution_count,
+    lifting_count,
+    scale_basis_count,
+    scale_grid,
+)
 from models.layers.turning import basis_count, maps_the_grid
 from models.networks.config import Layer, NetworkConfig
 

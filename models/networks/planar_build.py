@@ -9,12 +9,12 @@ from torch import nn
 from models.groups.action import from_spec
 from models.layers.antialias import BlurPool2d
 from models.layers.deformable import DeformableGroupConv2d
+from models.layers.filter_counts import scale_grid
 from models.layers.planar import CentredPool2d, FieldNorm2d, GroupConv2d, LiftingConv2d, PlaneMean, PositionReadout
 from models.layers.readout import DiscMean
 from models.layers.regular import CovariantHead, FieldNorm1d, GroupLinear
 from models.layers.restriction import InducedConv2d, Restrict
 from models.layers.scale import PlaneMax, ScaleGroupConv2d, ScaleLiftingConv2d, ScalePool
-from models.layers.scale_basis import scale_grid
 from models.layers.separable import SeparableGroupConv2d
 from models.layers.steerable import FourierReLU, SteerableConv2d, SteerableHead, SteerableLifting2d, SteerableNorm2d
 from models.layers.wallpaper import IsotropicConv2d

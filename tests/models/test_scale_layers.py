@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from models.actions.samples import transform_samples
 from models.groups.action import acting_group
 from models.groups.planar import planar_generators, rotation
+from models.layers.filter_counts import scale_basis_count, scale_grid
 from models.layers.planar import CentredPool2d, FieldNorm2d
 from models.layers.scale import PlaneMax, ScaleGroupConv2d, ScaleLiftingConv2d, ScalePool
-from models.layers.scale_basis import scale_basis_count, scale_grid, scaled_basis
+from models.layers.scale_basis import scaled_basis
 from tests.models.promises import assert_keeps_promises
 
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}

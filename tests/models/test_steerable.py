@@ -18,14 +18,11 @@ from models.equivariance import (
 )
 from models.groups.action import acting_group
 from models.groups.planar import planar_generators, rotation
-from models.layers.circular import (
-    circular_harmonics,
+from models.layers.circular import circular_harmonics, convolution_basis, function_action, lifting_basis
+from models.layers.filter_counts import (
     coefficient_count,
-    convolution_basis,
     convolution_count,
-    function_action,
     harmonic_count,
-    lifting_basis,
     lifting_count,
     profile_counts,
 )
