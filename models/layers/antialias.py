@@ -8,6 +8,7 @@ arXiv:2106.12423).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 FloatArray = NDArray[np.float64]
 
 _CROSSINGS = 6  # zeros of the interpolating sinc on either side
+_GAUSSIAN = 0.5  # standard deviation in pixels of the low-pass after the nonlinearity
 
 
 class BlurPool2d(nn.Module):
@@ -57,7 +59,8 @@ class OversampledReLU(nn.Module):
     """(..., height, width) -> the same shape: ReLU between the grid's points as well, so that less of it aliases.
 
     Interpolates to twice as fine a grid, applies `pointwise` there (the ReLU unless given; it may act on channels), and
-    brings the result back below the grid's highest frequency.
+    comes back through a Gaussian of half a pixel: of all low-passes along rows and columns the one that treats every
+    direction alike. A sharper one keeps the corners of the spectrum, which no turn keeps.
     """
 
     def __init__(self, height: int, width: int, pointwise: nn.Module | None = None) -> None:
@@ -65,7 +68,7 @@ class OversampledReLU(nn.Module):
         self.title = f"{height}x{width}"
         self.pointwise = pointwise or nn.ReLU()
         up = [_finer(side) for side in (height, width)]
-        down = [(matrix / matrix.sum(0)).T for matrix in up]
+        down = [_coarser(side) for side in (height, width)]
         self.rows_up: Tensor
         self.columns_up: Tensor
         self.rows_down: Tensor
@@ -102,14 +105,32 @@ def _blurred(side: int, taps: int) -> FloatArray:
 
 
 def _finer(side: int) -> FloatArray:
-    """(2 side, side): a windowed sinc read at quarter places about each point, on the row mirrored at its ends."""
-    places = (np.arange(2 * side) - 0.5) / 2.0
-    matrix = np.zeros((2 * side, side))
-    for source in range(-_CROSSINGS, side + _CROSSINGS):
+    """(2 side, side): a windowed sinc read a quarter of a pixel to either side of each point."""
+
+    def sinc(away: FloatArray) -> FloatArray:
+        return np.asarray(np.sinc(away) * np.cos(0.5 * np.pi * away / _CROSSINGS) ** 2)
+
+    return _weights(np.asarray((np.arange(2 * side) - 0.5) / 2.0), side, _CROSSINGS, sinc)
+
+
+def _coarser(side: int) -> FloatArray:
+    """(side, 2 side): a Gaussian about each point, over the points of the finer grid."""
+
+    def gaussian(away: FloatArray) -> FloatArray:
+        return np.asarray(np.exp(-0.5 * (away / (2.0 * _GAUSSIAN)) ** 2))
+
+    return _weights(np.asarray(2.0 * np.arange(side) + 0.5), 2 * side, 12.0 * _GAUSSIAN, gaussian)
+
+
+def _weights(
+    places: FloatArray, points: int, reach: float, of_distance: Callable[[FloatArray], FloatArray]
+) -> FloatArray:
+    """(places, points): weights by the distance to points 0, 1, ..., mirrored at both ends; rows of sum 1."""
+    matrix = np.zeros((len(places), points))
+    for source in range(-math.ceil(reach), points + math.ceil(reach)):
         away = places - source
-        weight = np.where(np.abs(away) < _CROSSINGS, np.sinc(away) * np.cos(0.5 * np.pi * away / _CROSSINGS) ** 2, 0.0)
-        inside = source % (2 * side)
-        matrix[:, min(inside, 2 * side - 1 - inside)] += weight
+        inside = source % (2 * points)
+        matrix[:, min(inside, 2 * points - 1 - inside)] += np.where(np.abs(away) < reach, of_distance(away), 0.0)
     return np.asarray(matrix / matrix.sum(axis=1, keepdims=True))
 
 

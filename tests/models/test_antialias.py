@@ -71,11 +71,15 @@ def test_a_constant_stays_and_the_highest_frequency_goes():
     assert torch.allclose(OversampledReLU(12, 12)(torch.ones(1, 1, 12, 12)), torch.ones(1, 1, 12, 12), atol=1e-6)
 
 
-def test_positive_images_of_low_frequency_pass_unchanged():
-    x = torch.arange(40, dtype=torch.float64)
-    wave = (2.0 + torch.cos(math.pi / 4 * x[:, None] + 0.3) * torch.cos(math.pi / 3 * x + 1.0))[None, None]
-    layer = OversampledReLU(40, 40).double()
-    assert float((layer(wave) - wave)[..., 12:-12, 12:-12].abs().max()) < 0.01
+@pytest.mark.parametrize("direction", [0.0, 0.4, math.pi / 4])
+def test_positive_waves_fade_alike_in_every_direction(direction):
+    """Where the ReLU does nothing, a wave of frequency k keeps exp(-k^2 / 8): a Gaussian of half a pixel."""
+    x = torch.arange(48, dtype=torch.float64) - 23.5
+    frequency = math.pi / 2
+    wave = torch.cos(frequency * (math.cos(direction) * x + math.sin(direction) * x[:, None]))[None, None]
+    out = OversampledReLU(48, 48).double()(wave + 2.0) - 2.0
+    expected = math.exp(-(frequency**2) / 8.0) * wave
+    assert float((out - expected)[..., 12:-12, 12:-12].abs().max()) < 0.01
 
 
 def test_a_finer_grid_moves_the_relu_less_when_the_image_moves():
@@ -89,7 +93,7 @@ def test_a_finer_grid_moves_the_relu_less_when_the_image_moves():
         energies = [layer(image(s))[..., 16:-16, 16:-16].square().mean().sqrt() for s in (0.0, 0.25, 0.5, 0.75)]
         return float(max(energies) - min(energies))
 
-    assert energy_spread(OversampledReLU(64, 64).double()) < 0.25 * energy_spread(nn.ReLU())
+    assert energy_spread(OversampledReLU(64, 64).double()) < 0.35 * energy_spread(nn.ReLU())
 
 
 def test_layers_keep_their_promises():
