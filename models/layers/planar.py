@@ -151,12 +151,11 @@ class _Rearranged(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
-        ctx.save_for_backward(inputs[1], inputs[2])
+        ctx.save_for_backward(inputs[2])
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        rows, back = ctx.saved_tensors
-        return _Rearranged.apply(gradient, back, rows), None, None  # type: ignore[no-untyped-call]
+        return gradient.index_select(0, ctx.saved_tensors[0]), None, None
 
 
 class FieldNorm2d(nn.Module):
