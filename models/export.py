@@ -18,6 +18,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from models.actions.preparation import DiscView
 from models.networks.build import build_network
 from models.networks.config import NetworkConfig
 
@@ -31,6 +32,7 @@ class Trained:
     """The networks of a trial, one per fold and seed, and what turns their outputs into predictions.
 
     `temperatures[k]` multiplies the outputs of network k; regression targets are shift + scale * output, (p,) each.
+    `disc`: the networks know images as `DiscView` shows them, because the search moved pixels off the grid.
     """
 
     config: NetworkConfig
@@ -39,6 +41,7 @@ class Trained:
     temperatures: Sequence[float]
     target_shift: Sequence[float]
     target_scale: Sequence[float]
+    disc: bool = False
 
     def about(self) -> dict[str, Any]:
         """All but the weights, as JSON."""
@@ -49,6 +52,7 @@ class Trained:
             "temperatures": list(self.temperatures),
             "target_shift": list(self.target_shift),
             "target_scale": list(self.target_scale),
+            "disc": self.disc,
         }
 
 
@@ -71,9 +75,11 @@ class Predictor(nn.Module):
             ("scale", trained.target_scale),
         ):
             self.register_buffer(name, torch.tensor(values, dtype=like.dtype, device=like.device))
+        self.view = DiscView(*trained.config.x_shape).to(like) if trained.disc else nn.Identity()
         self.eval()
 
     def forward(self, x: Tensor) -> Tensor:
+        x = self.view(x)
         outputs = torch.stack([network(x) for network in self.networks])
         return (outputs * self.temperatures[:, None, None]).mean(0) * self.scale + self.shift
 
@@ -170,4 +176,12 @@ def load_network(data: bytes) -> Trained:
         network = build_network(config)
         network.to(next(t.dtype for t in state.values() if t.is_floating_point())).load_state_dict(state)
         networks.append(network.eval())
-    return Trained(config, about["task"], networks, about["temperatures"], about["target_shift"], about["target_scale"])
+    return Trained(
+        config,
+        about["task"],
+        networks,
+        about["temperatures"],
+        about["target_shift"],
+        about["target_scale"],
+        about.get("disc", False),
+    )

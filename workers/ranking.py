@@ -14,6 +14,7 @@ from workers.evidence.verdicts import ClassEvidence, Verdict, verdict
 from workers.scoring import Terms, accuracy_term, complexity_term, consistency_term
 
 _RIVALS = 10.0  # certified groups whose posteriors lie within this factor of the best are not told apart
+_BROKEN = 0.5  # of the spread of its outputs: a network that learned to see which way its images were turned
 _FILES = ("base", "constant", "excess", "cluster")
 
 
@@ -262,6 +263,12 @@ def _warnings(
     if lost:
         warnings.append(f"not ranked, because their networks were not trained: {', '.join(lost)}")
     for position, trial in sorted(done.items()):
+        broken = float(trial["metrics"].get("equivariance_error") or 0.0)
+        if broken > _BROKEN:
+            warnings.append(
+                f"the network of {plan['nodes'][position]['name']} breaks the symmetry it was built for, at worst by "
+                f"{broken:.1f} standard deviations of its outputs: its accuracy says little about the group"
+            )
         warnings += [f"{plan['nodes'][position]['name']}: {w}" for w in trial["metrics"].get("warnings", [])]
     placed = [w for w in witnesses if w.name.endswith("positions")]
     others = [w for w in witnesses if not w.name.endswith("positions")]

@@ -22,7 +22,7 @@ from workers.artifacts import write_artifacts
 from workers.evidence.support import support
 from workers.fitting import FitOptions, Fitted, Report, fit, predict
 from workers.intervals import mean_interval
-from workers.samples import Samples, class_actions, constant_losses, load_samples
+from workers.samples import Samples, class_actions, constant_losses, interpolates, load_samples
 from workers.witnesses import Testimony, bits, fold_predictors, kernel_testimony, squared, testimony
 
 
@@ -80,8 +80,8 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
         metrics["log2_evidence"] = kernel[1]
     _write_arrays(out_dir, samples, said)
     shift, scale = samples.target_shift.tolist(), samples.target_scale.tolist()
-    trained = Trained(config, dataset["task"], fitted.networks, fitted.temperatures, shift, scale)
-    left = write_artifacts(out_dir, trained)
+    trained = Trained(config, dataset["task"], fitted.networks, fitted.temperatures, shift, scale, interpolates(plan))
+    left = write_artifacts(out_dir, trained, deadline)
     if out_of_time:
         left["warnings"].append("training stopped early: the budget of seconds was spent")
     cost = network_cost(config)

@@ -12,8 +12,11 @@ from models.actions.grid import grid_source, maps_grid_to_itself
 from models.actions.interpolation import move, move_and_return, similarity
 from models.actions.preparation import DiscView
 from models.actions.samples import sham_samples, transform_samples
+from models.export import Predictor, Trained, load_network, save_network, to_onnx
 from models.groups.plan import plan_search
 from models.groups.planar import IMAGE_NAMES, MIRROR_X, planar_generators, rotation
+from models.networks.build import build_network
+from models.networks.matching import matched_config
 
 IMAGE = {"domain": "image2d", "task": "classification", "target_dim": None, "classes": 2}
 
@@ -149,3 +152,17 @@ def test_many_samples_move_as_few_do():
     x = torch.randn(1100, 1, 8, 8)
     parts = similarity(rotation(30))
     assert torch.allclose(move(x, parts)[700:703], move(x[700:703], parts), atol=1e-6)
+
+
+def test_networks_that_saw_a_disc_are_exported_with_it():
+    plan = plan_search(
+        ["C8"], domain="image2d", x_shape=(2, 12, 12), task="classification", target_dim=None, classes=2,
+        include_subgroups=False, max_candidates=9,
+    )  # fmt: skip
+    network = build_network(config := matched_config(plan["nodes"][-1]["spec"], (2, 12, 12), 2, 6)).eval()
+    trained = Trained(config, "classification", [network], [1.0], [0.0, 0.0], [1.0, 1.0], disc=True)
+    x = torch.randn(3, 2, 12, 12)
+    expected = network(DiscView(2, 12, 12)(x))
+    for one in (trained, load_network(save_network(trained))):
+        assert torch.allclose(Predictor(one)(x), expected, atol=1e-5)
+    assert to_onnx(Predictor(trained), (2, 12, 12))
