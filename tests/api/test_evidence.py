@@ -104,10 +104,12 @@ def test_model_is_streamed_from_storage(client: TestClient, app: FastAPI, rows: 
 
 REPORT = {
     "items": [
-        {"element": "r90", "angle_degrees": 90.0, "where": "centre", "band": "pi/4", "antialiased": None, "error": 2e-7}
+        {"element": "r90", "angle_degrees": 90.0, "member": True, "where": "centre", "band": "pi/4",
+         "antialiased": None, "error": 2e-7}
     ],
+    "samples": 6,
     "seconds": 0.4,
-}
+}  # fmt: skip
 
 
 def test_equivariance_report(client: TestClient, app: FastAPI, rows: Rows) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +19,16 @@ from models.networks.matching import blueprint
 from models.networks.standardise import standardise
 
 LABELS = ("trivial", "sign", "permutation", "vector")
-ARCHITECTURES = {"image2d": (None, "separable", "deformable", "hierarchical", "constrained"), "vector": (None, "emlp")}
-LARGEST = 24  # order of the groups that are built
+LARGEST = {"image2d": 16, "vector": 120}  # order of the groups that are built
+COMBINED = 8  # up to this order also with other labels and architectures
+# What the catalogue's rows do not show: several vectors at once, items of several coordinates, products.
+MORE_VECTORS: tuple[tuple[dict[str, Any], int], ...] = (
+    ({"group": "O(3)", "labels": "trivial", "on": [[0, 1, 2], [3, 4, 5]]}, 7),
+    ({"group": "O(3)", "labels": "sign", "on": [[0, 1, 2], [3, 4, 5], [6, 7, 8]]}, 9),
+    ({"group": "SO(2)", "labels": "trivial", "on": [[0, 1], [2, 3]]}, 4),
+    ({"group": "S_n", "labels": "trivial", "on": [[0, 1, 2, 3, 4, 5, 6, 7], [8, 9, 10, 11, 12, 13, 14, 15]]}, 17),
+    ({"group": "S7 x S6", "labels": "trivial", "on": list(range(13))}, 14),
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,12 @@ class Case:
     def kind(self) -> tuple[Any, ...]:
         """Networks made of the same kinds of layers are of one kind."""
         spec = self.config.spec
-        return spec["domain"], tuple(layer.kind for layer in blueprint(self.config)), spec.get("y") is None
+        return (
+            spec["domain"],
+            tuple(layer.kind for layer in blueprint(self.config)),
+            spec.get("y") is None,
+            spec.get("labels"),
+        )
 
     def networks(self, count: int = 1, seed: int = 0) -> list[nn.Sequential]:
         """Networks whose standardisation, norms and biases are not the ones they start with, in evaluation mode."""
@@ -59,7 +73,11 @@ class Case:
 
 def every_case() -> list[Case]:
     """One case for each group, label action and architecture that plans accept."""
-    return [case for domain in ARCHITECTURES for case in _cases(domain)]
+    found: dict[str, Case] = {}
+    for domain in LARGEST:
+        for case in _cases(domain):
+            found.setdefault(json.dumps(case.config.spec), case)
+    return list(found.values())
 
 
 def each_kind() -> list[Case]:
@@ -72,27 +90,30 @@ def each_kind() -> list[Case]:
 
 def _cases(domain: str) -> Iterator[Case]:
     for row in catalogue(domain):
-        if (row["order"] or 0) > LARGEST:
+        small = (row["order"] or 1) <= COMBINED
+        if LARGEST[domain] < (row["order"] or 1) < 1000:  # beyond a thousand elements none is listed
             continue
-        for labels in LABELS:
-            for architecture in ARCHITECTURES[domain]:
-                for translations in (True, False) if domain == "image2d" else (None,):
-                    entry = {"group": row["name"], "labels": labels, "translations": translations,
-                             "architecture": architecture}  # fmt: skip
-                    entry = {key: value for key, value in entry.items() if value is not None}
-                    yield from _planned(domain, entry, row)
+        entries: list[dict[str, Any]] = [{"labels": labels} for labels in (LABELS if small else LABELS[:1])]
+        if small:
+            entries += [{"labels": "trivial", "architecture": name} for name in row["architectures"].get(domain, ())]
+        if domain == "image2d":
+            entries += [{**entry, "translations": False} for entry in entries]
+        for entry in entries:
+            yield from _planned(domain, {"group": row["name"], **entry}, row["generators"])
+    for entry, dimension in MORE_VECTORS if domain == "vector" else ():
+        yield from _planned(domain, entry, [], dimension)
 
 
-def _planned(domain: str, entry: dict[str, Any], row: dict[str, Any]) -> Iterator[Case]:
+def _planned(domain: str, entry: dict[str, Any], generators: list[Any], dimension: int | None = None) -> Iterator[Case]:
     x_shape: tuple[int, ...] = (2, 9, 9)
     classes: int | None = 2
     target_dim = None
     if domain == "vector":
-        degree = len(row["generators"][0]) if row["generators"] else 3
-        x_shape = (degree + 1,)
-        entry = entry | {"on": list(range(degree))} if row["generators"] else entry
+        degree = len(generators[0]) if generators else 3
+        x_shape = (dimension or degree + 1,)
+        entry = {"on": list(range(degree)), **entry} if generators else entry
     if entry["labels"] == "permutation":
-        entry = entry | {"label_generators": [[1, 0]] * len(row["generators"])}
+        entry = entry | {"label_generators": [[1, 0]] * len(generators)}
     if entry["labels"] == "vector":
         classes, target_dim = None, 2 if domain == "image2d" else x_shape[0]
     try:
@@ -102,9 +123,9 @@ def _planned(domain: str, entry: dict[str, Any], row: dict[str, Any]) -> Iterato
         )  # fmt: skip
     except CandidateError:
         return  # this group has no such label action or architecture
-    node = next((n for n in plan["nodes"] if n["posted"]), None)
-    if node is None:
-        return
-    architecture = entry.get("architecture")
-    name = f"{domain}: {node['name']}" + (f", {architecture}" if architecture else "")
-    yield Case(name, node["order"], NetworkConfig(node["spec"], x_shape, classes or target_dim or 1, 2))
+    outputs = classes or target_dim or 1
+    for node in plan["nodes"]:
+        if node["posted"]:
+            architecture = node["spec"].get("architecture")
+            name = f"{domain}: {node['name']}" + (f", {architecture}" if architecture else "")
+            yield Case(name, node["order"], NetworkConfig(node["spec"], x_shape, outputs, 2))

@@ -72,10 +72,11 @@ def leave_files(service: Service, search_id: str) -> None:
     """What training would have left of every candidate: weights, and errors that grow away from right angles."""
     angles = range(0, 181, 15)
     items = [
-        {"element": f"r{angle}", "angle_degrees": angle, "where": where, "band": "pi/4",
-         "error": 2e-7 if angle % 90 == 0 else size * (1 + angle % 45)}
+        {"element": f"r{angle}", "angle_degrees": angle, "where": where, "band": "pi/4", "antialiased": smooth,
+         "error": 2e-7 if angle % 90 == 0 else size * (1 + angle % 45) * (1 if smooth else 3)}
         for where, size in (("centre", 1e-3), ("boundary", 4e-3), ("clutter", 8e-3))
         for angle in angles
+        for smooth in (True, False)
     ]  # fmt: skip
     items += [{**item, "element": "mx", "angle_degrees": None} for item in items if item["angle_degrees"] == 90]
     with service.writer() as session:
@@ -95,8 +96,9 @@ def test_a_trained_network_shows_its_errors_and_can_be_taken_along(
     expect(panel.get_by_role("img")).to_have_attribute(
         "aria-label", "Error of the network against the angle, 0 to 180 degrees; the numbers are in the table"
     )
-    expect(panel.locator(".series")).to_have_count(3)
+    expect(panel.locator(".series")).to_have_count(4)
     expect(panel.locator(".series-centre circle")).to_have_count(13)
+    expect(panel.locator("figcaption")).to_contain_text("without anti-aliasing")
     expect(panel.locator("thead th")).to_have_text(["Element", "at the centre", "at the boundary", "in clutter"])
     expect(panel.locator("tbody tr")).to_have_count(14)
     expect(panel.locator("tbody tr", has_text="r45")).to_contain_text("0.0010")
