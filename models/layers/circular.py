@@ -27,7 +27,7 @@ from models.layers.filter_counts import coefficient_count, profile_counts
 FloatArray = NDArray[np.float64]
 
 _CUTOFF = 0.75 * math.pi  # radians per pixel
-_NOISE = 1e-3  # variance of the white noise over that of the image
+_NOISE = 1e-5  # variance of the white noise over that of the image
 _CIRCLES = 2  # read for each pixel of the radius
 _NULL = 1e-6  # share of the response below which a combination of circles is nothing but rounding
 
@@ -76,8 +76,11 @@ def _harmonic(process: Any, radius: FloatArray, phase: FloatArray, m: int, count
     modes = modes[:, kept] / np.sqrt(strength[kept])
     # A pixel at (r, theta) is correlated with the reading of harmonic m on a circle like cos(m theta) times this.
     radial = _radial_correlation(m, radius, circles) @ modes
-    across = radial * np.cos(phase)[:, None]
-    _, combination = np.linalg.eigh(np.eye(across.shape[1]) - across.T @ cho_solve(process, across))
+    error = np.eye(radial.shape[1])
+    for wave in (np.cos,) if m == 0 else (np.cos, np.sin):  # which a square grid treats differently for even m
+        across = radial * wave(phase)[:, None]
+        error -= across.T @ cho_solve(process, across) / (1.0 if m == 0 else 2.0)
+    _, combination = np.linalg.eigh(error)
     radial = radial @ combination[:, :count]
     waves = [cho_solve(process, radial * wave(phase)[:, None]) for wave in (np.cos, np.sin)]
     size = math.isqrt(len(radius))

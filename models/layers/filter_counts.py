@@ -4,11 +4,11 @@ from __future__ import annotations
 
 GROUPS = ("SO(2)", "O(2)")
 
-_PROFILES = {  # by window and harmonic: those whose root mean square error is below 12 per cent of their response
+_PROFILES = {  # by window and harmonic, those of least error: in all about the process' degrees of freedom there
     3: (2, 1, 1),
-    5: (3, 2, 2, 1, 1),
-    7: (3, 3, 2, 2, 2, 1, 1, 1, 1),
-    9: (4, 4, 3, 3, 2, 2, 2, 1, 1, 1, 1),
+    5: (2, 1, 1, 1, 1),
+    7: (3, 2, 2, 1, 1, 1, 1),
+    9: (4, 3, 3, 2, 2, 2, 1, 1, 1),
 }
 _SHELLS = {5: (2, 1, 1), 7: (2, 1, 1, 1)}  # radial filters of each angular harmonic of scale convolutions, by window
 _WIDE = (2, 2, 1, 1)

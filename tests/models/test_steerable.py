@@ -86,7 +86,10 @@ def test_a_network_moves_its_labels_as_it_should(group, labels, y, precision):
         SteerableHead(group, 2, 3, 2, labels),
     )
     labels_action = unmoved if acting.y is None else turn_by_matrices(acting.y)
-    assert_equivariant(network, turn_image(acting), labels_action, acting.group.order, torch.randn(3, 1, 9, 9))
+    # Sign labels are small differences of averages: more of their digits are rounding.
+    tolerance = 1e-4 if labels == "sign" and precision == torch.float32 else None
+    x = torch.randn(3, 1, 9, 9)
+    assert_equivariant(network, turn_image(acting), labels_action, acting.group.order, x, tolerance)
 
 
 def test_classes_that_mirrors_exchange_keep_their_sum(precision):
@@ -153,7 +156,7 @@ def test_harmonics_answer_turned_waves_with_turned_phases(size):
             still = answers(kernels, 0.3)
             error += (np.abs(answers(kernels, 0.3 + angle) - still @ np.array([[c, s], [-s, c]])) ** 2).sum()
             power += (np.abs(still) ** 2).sum()
-    assert math.sqrt(error / power) < {3: 0.05, 5: 0.02, 7: 0.01, 9: 0.01}[size]
+    assert math.sqrt(error / power) < {3: 0.05, 5: 0.01, 7: 0.002, 9: 0.002}[size]
 
 
 @pytest.mark.parametrize("group", GRID)
