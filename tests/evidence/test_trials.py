@@ -188,3 +188,34 @@ def test_the_unit_of_a_target_does_not_matter(search):
         _, _, trials = search(x, (y * unit).astype(np.float32), ["E"], task="regression", epochs=2)
         said.append(trials[0]["metrics"]["r2"])
     assert said[0] == pytest.approx(said[1], rel=1e-3)
+
+
+@pytest.mark.slow
+def test_a_symmetry_of_every_angle_is_not_refuted_off_the_grid(search):
+    rng = np.random.default_rng(10)
+    n, size = 160, 16
+    turn, long = rng.uniform(0, 2 * np.pi, n), rng.uniform(1.5, 5, n)
+    rows, columns = np.mgrid[:size, :size] - (size - 1) / 2
+    x = sum(
+        weight * np.exp(-((columns - sign * (long * np.cos(turn))[:, None, None]) ** 2
+                          + (rows - sign * (long * np.sin(turn))[:, None, None]) ** 2) / 4.5)
+        for sign, weight in ((1, 1.0), (-1, 0.6))
+    )[:, None].astype(np.float32)  # fmt: skip
+    ranking, plan, trials = search(x, (long > 3.25).astype(np.int64), ["SO(2)"], epochs=4, only=[0, 4])
+    assert plan["nodes"][4]["order"] is None
+    assert {row["evidence"]["name"] for row in ranking["rows"]} == {"T", "SO(2)"}
+    elements = {e["element"]: e for e in ranking["elements"]}
+    assert set(elements) >= {"r180", "r45", "r137.508"}
+    assert not any(e["refuted"] for e in elements.values())
+    assert all(e["support"]["status"] == "shown" for e in elements.values())
+    excess = np.load(trials[1]["arrays"]["excess.npy"])
+    assert np.isnan(excess).all()  # SO(2) is blind to each of its own elements
+
+
+def test_many_interchangeable_items_are_found(search):
+    rng = np.random.default_rng(11)
+    x = rng.normal(size=(160, 8)).astype(np.float32)
+    y = ((x**2).sum(1) + np.tanh(x).sum(1)).astype(np.float32)
+    ranking, _, trials = search(x, y, ["S8"], task="regression", epochs=10)
+    assert ranking["best"]["group"] == "S8"
+    assert all("log2_evidence" not in t["metrics"] for t in trials if t["position"] == len(trials) - 1)
