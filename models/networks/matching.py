@@ -8,6 +8,7 @@ from models.networks import planar, vector
 from models.networks.config import Cost, Layer, NetworkConfig
 
 Match = Literal["parameters", "flops"]
+_WIDEST = 8  # times the fields of the trivial group's network
 WIDTHS = {"image2d": 16, "vector": 24}  # fields of the trivial group's network
 
 
@@ -39,18 +40,20 @@ def trivial_spec(spec: dict[str, Any]) -> dict[str, Any]:
 def matched_config(
     spec: dict[str, Any], x_shape: tuple[int, ...], outputs: int, width: int, match: Match = "parameters"
 ) -> NetworkConfig:
-    """The config whose parameters (or operations) are nearest to the trivial group's network with `width` fields."""
-    target = getattr(network_cost(NetworkConfig(trivial_spec(spec), x_shape, outputs, width)), match)
+    """The config whose parameters (or operations) are nearest to the trivial group's network with `width` fields.
 
-    def cost(fields: int) -> int:
-        value: int = getattr(network_cost(NetworkConfig(spec, x_shape, outputs, fields)), match)
+    Both are polynomials of degree two in the number of fields, so three blueprints tell the rest.
+    """
+
+    def cost(of: dict[str, Any], fields: int) -> int:
+        value: int = getattr(network_cost(NetworkConfig(of, x_shape, outputs, fields)), match)
         return value
 
-    low, high = 1, 2
-    while cost(high) < target and high < 64 * width:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if cost(middle) < target else (low, middle)
-    nearest = min((low, high), key=lambda fields: abs(cost(fields) - target))
-    return NetworkConfig(spec, x_shape, outputs, max(2, nearest))
+    target = cost(trivial_spec(spec), width)
+    one, two, three = (cost(spec, fields) for fields in (1, 2, 3))
+
+    def distance(fields: int) -> int:
+        bend = three - 2 * two + one
+        return abs(one + (fields - 1) * (two - one) + (fields - 1) * (fields - 2) // 2 * bend - target)
+
+    return NetworkConfig(spec, x_shape, outputs, min(range(2, _WIDEST * width + 1), key=distance))

@@ -66,6 +66,17 @@ def test_networks_are_matched_to_the_ordinary_one(case, match):
         assert 0.7 * ordinary < other < 1.4 * ordinary
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_costs_are_polynomials_of_degree_two_in_the_fields(case):
+    """What matching relies on."""
+    costs = [network_cost(NetworkConfig(CASES[case][1], (1, 16, 16), 3, f)) for f in (1, 2, 3, 4, 9)]
+    for kind in ("parameters", "flops"):
+        one, two, three, four, nine = (getattr(cost, kind) for cost in costs)
+        bend = three - 2 * two + one
+        assert four == one + 3 * (two - one) + 3 * bend
+        assert nine == one + 8 * (two - one) + 28 * bend
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 @pytest.mark.parametrize("side", [9, 16])
 @pytest.mark.parametrize("case", CASES)
