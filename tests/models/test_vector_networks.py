@@ -151,6 +151,17 @@ def test_networks_of_families_are_covariant(name, dtype):
 
 
 @pytest.mark.parametrize("name", ALL)
+def test_costs_are_polynomials_of_degree_two_in_the_fields(name):
+    """What matching relies on."""
+    spec, d, outputs = ALL[name]
+    costs = [network_cost(NetworkConfig(spec, (d,), outputs, f)) for f in (1, 2, 3, 4, 9)]
+    for kind in ("parameters", "flops"):
+        one, two, three, four, nine = (getattr(cost, kind) for cost in costs)
+        bend = three - 2 * two + one
+        assert (four, nine) == (one + 3 * (two - one) + 3 * bend, one + 8 * (two - one) + 28 * bend)
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_costs_are_those_of_the_network_that_is_built(name):
     spec, d, outputs = ALL[name]
     network, x = built(name)
