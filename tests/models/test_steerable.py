@@ -7,6 +7,8 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from models.equivariance import (
@@ -18,6 +20,7 @@ from models.equivariance import (
 )
 from models.groups.action import acting_group
 from models.groups.planar import planar_generators, rotation
+from models.layers.antialias import OversampledReLU
 from models.layers.circular import circular_harmonics, convolution_basis, function_action, lifting_basis
 from models.layers.filter_counts import (
     coefficient_count,
@@ -28,6 +31,7 @@ from models.layers.filter_counts import (
 )
 from models.layers.readout import DiscMean
 from models.layers.steerable import FourierReLU, SteerableConv2d, SteerableHead, SteerableLifting2d, SteerableNorm2d
+from models.waves import band_limited
 from tests.models.promises import assert_keeps_promises
 
 GRID = {"SO(2)": "C4", "O(2)": "D4"}
@@ -113,6 +117,35 @@ def test_elements_act_on_functions_as_a_group(group):
             assert np.allclose(a @ b, matrices[acting.group.table[i, j]])
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0, 360), st.floats(0, 360), st.booleans(), st.booleans())
+def test_every_turn_and_mirror_acts_by_an_orthogonal_product(a, b, mirrored_a, mirrored_b):
+    mirror = np.diag([-1.0, 1.0])
+    g = rotation(a) @ (mirror if mirrored_a else np.eye(2))
+    h = rotation(b) @ (mirror if mirrored_b else np.eye(2))
+    product = function_action("O(2)", 3, g) @ function_action("O(2)", 3, h)
+    assert np.allclose(product, function_action("O(2)", 3, g @ h), atol=1e-9)
+    # Between the orthonormal functions 1, sqrt 2 cos kt, sqrt 2 sin kt, which share one factor for each k.
+    assert np.allclose(product @ product.T, np.eye(14), atol=1e-9)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.floats(0, 360))
+def test_two_layers_on_a_finer_grid_commute_with_any_turn_of_smooth_images(degrees):
+    """The fibre in the middle of an image turned by any angle, against the turned fibre."""
+    torch.manual_seed(0)
+    relu = OversampledReLU(21, 21, FourierReLU("SO(2)", 2, 3, 24))
+    network = nn.Sequential(SteerableLifting2d("SO(2)", 2, 1, 3, 7), relu, SteerableConv2d("SO(2)", 2, 3, 3, 5))
+    waves = band_limited(np.random.default_rng(0), 6, 1, math.pi / 4)
+    with torch.no_grad():
+        still, turned = (
+            network(torch.from_numpy(waves.image(21, 21, inverse)).float())[..., 10, 10].unflatten(1, (3, 5))
+            for inverse in (None, rotation(degrees).T)
+        )
+    moved = still @ torch.from_numpy(function_action("SO(2)", 2, rotation(degrees))).float().T
+    assert float((turned - moved).norm() / still.norm()) < 0.02
+
+
 @pytest.mark.parametrize("group", GRID)
 def test_a_function_moves_with_its_argument(group):
     """(h.f)(g) = f(h^-1 g), checked by evaluating both sides."""
@@ -160,7 +193,7 @@ def test_harmonics_answer_turned_waves_with_turned_phases(size):
 
 
 @pytest.mark.parametrize("group", GRID)
-@pytest.mark.parametrize(("frequency", "size"), [(1, 3), (2, 5), (3, 7), (4, 9)])
+@pytest.mark.parametrize(("frequency", "size"), [(1, 3), (2, 5), (3, 7), (2, 9)])
 def test_counts_are_known_without_building(group, frequency, size):
     assert len(lifting_basis(group, frequency, size)) == lifting_count(group, frequency, size)
     basis = convolution_basis(group, frequency, size)
