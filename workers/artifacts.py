@@ -18,8 +18,9 @@ MAX_ONNX_BYTES = 64 * 1024 * 1024
 _REPORT_FLOPS = 2e10  # about two seconds on one core
 _LONGEST_REASON = 500
 _SETTINGS = 12  # where, band and anti-aliasing: forward passes of an image report for each move and sample
-# Samples, and degrees between the angles of a report, from fine to coarse.
-_GRIDS = ((6, 7.5), (6, 15.0), (3, 15.0), (3, 45.0), (1, 45.0))
+# Samples, and degrees between the angles of a report, from fine to coarse; errors are relative to what two or more
+# samples differ by.
+_GRIDS = ((6, 7.5), (6, 15.0), (4, 15.0), (4, 45.0), (2, 45.0))
 
 log = structlog.get_logger("erlangen.artifacts")
 
@@ -83,6 +84,6 @@ def _affordable(trained: Trained) -> tuple[int, list[Move]]:
         moves = moves_of(spec, [step * k for k in range(1, int(180 / step) + 1)])
         if (len(moves) + 1) * samples * flops <= _REPORT_FLOPS:
             return samples, moves
-    if (len(moves) + 1) * samples * flops > 10 * _REPORT_FLOPS:
+    if (len(moves) + 1) * samples * flops > 5 * _REPORT_FLOPS:
         raise Skipped("the network is too large for its equivariance to be measured in a few seconds")
     return samples, moves

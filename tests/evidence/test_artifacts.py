@@ -88,9 +88,9 @@ def test_past_the_deadline_equivariance_is_skipped_with_a_reason(tmp_path):
 def test_large_networks_are_measured_more_coarsely_and_huge_ones_not(monkeypatch):
     ensemble = trained("C4")
     fine = artifacts._affordable(ensemble)
-    monkeypatch.setattr(artifacts, "_REPORT_FLOPS", artifacts._REPORT_FLOPS / 500)
+    monkeypatch.setattr(artifacts, "_REPORT_FLOPS", artifacts._REPORT_FLOPS / 30)
     coarse = artifacts._affordable(ensemble)
-    assert coarse[0] <= fine[0]
+    assert 2 <= coarse[0] <= fine[0]
     assert {"r90", "r180"} <= {move.element for move in coarse[1]} < {move.element for move in fine[1]}
     monkeypatch.setattr(artifacts, "_REPORT_FLOPS", 1.0)
     with pytest.raises(artifacts.Skipped, match="too large"):
