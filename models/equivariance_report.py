@@ -1,15 +1,15 @@
 """How equivariant a trained network is, element by element and angle by angle, as plain data.
 
 Images are known analytically (`models.waves`), so what is measured is the network and not the turning of its input. An
-error is the root mean square of f(g x) - g f(x) over samples, relative to the spread of f(x) between samples: 0 is
-exact, 1 as large as the differences that the network's outputs are there to tell. Three settings, all band-limited:
+error is the root mean square of f(g x) - g f(x) over samples, relative to that of f(x) - f(blank), what the sample adds
+to the answer to an empty one: 0 is exact, 1 as large as all that the sample does. Three settings, all band-limited:
 
-- `centre`: an object in the middle that fades out within the inscribed disc; nothing enters or leaves the frame.
+- `centre`: an object in the middle, on nothing, that ends well within the frame.
 - `boundary`: content up to the frame's edge and beyond. Turns other than right angles bring in what lay outside, and
   the padding of the border shows.
-- `clutter`: an object over a background of its own, and only the object moves: f(g object over background) against
-  g f(object over background). Even an exactly equivariant network is not at 0 here: the figure says how much of the
-  answer hangs on what surrounds the object, the sight of an object that turns in a scene that does not.
+- `clutter`: the object of `centre` over a background of its own, and only the object moves: f(g object over background)
+  against g f(object over background). Even an exactly equivariant network is not at 0 here: the figure says how much of
+  the answer hangs on what surrounds the object, the sight of an object that turns in a scene that does not.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ BANDS = {"pi/4": math.pi / 4, "pi/2": math.pi / 2}  # radians per pixel
 ANGLES = tuple(7.5 * k for k in range(1, 25))  # degrees
 SETTINGS = ("centre", "boundary", "clutter")
 _ELEMENTS = 64  # of a large group, evenly spread over its list
-_OBJECT = 0.6  # radius of an object in clutter, over that of the inscribed disc
-_NO_SPREAD = 1e-9
+_OBJECT = 0.7  # radius of an object, over that of the inscribed disc
+_NO_ANSWER = 1e-9
 
 Row = dict[str, Any]
 
@@ -86,8 +86,9 @@ def equivariance_report(
     Images, x_shape (c, h, w): `where` is a setting, `band` the images' highest frequency in radians per pixel, and a
     network with anti-aliasing is measured as it is (`antialiased` true) and with plain strides and ReLUs in its place
     (false; null where there is none). Vectors, x_shape (d,): Gaussian samples, `where` is `vector`. Samples have the
-    training samples' mean and scale when the network's first layer standardises. `error` is null where the outputs do
-    not differ between samples. The network is measured in evaluation mode and left in the mode it came in.
+    training samples' mean and scale when the network's first layer standardises; the blank one is their mean. `error`
+    is null where the network does not answer to samples at all. The network is measured in evaluation mode and left in
+    the mode it came in.
     """
     was_training = network.training
     network.eval()
@@ -145,13 +146,13 @@ def _image_rows(
         parts = [_settings(waves, back, radius, inverse) for waves, back in zip(full, behind, strict=True)]
         return torch.from_numpy(np.concatenate(parts) * unit[:, None, None] + level[:, None, None])
 
-    still = scenes(None)
-    outputs = [_outputs(network, still) for network, _ in networks]
+    blank = torch.from_numpy(np.broadcast_to(level[:, None, None], x_shape)[None].copy())
+    outputs = [(_outputs(network, scenes(None)), _outputs(network, blank)) for network, _ in networks]
     rows = []
     for move in moves:
         moved = scenes(np.asarray(np.linalg.inv(move.matrix)))
-        for (network, antialiased), before in zip(networks, outputs, strict=True):
-            errors = _errors(before, _outputs(network, moved), move.labels, len(BANDS) * len(SETTINGS))
+        for (network, antialiased), (before, empty) in zip(networks, outputs, strict=True):
+            errors = _errors(before, _outputs(network, moved), empty, move.labels, len(BANDS) * len(SETTINGS))
             places = [(where, band) for band in BANDS for where in SETTINGS]
             rows += [_row(move, where, band, antialiased, e) for (where, band), e in zip(places, errors, strict=True)]
     return rows
@@ -161,24 +162,25 @@ def _settings(waves: Waves, background: FloatArray, radius: float, inverse: Floa
     """The same images in each setting, moved: (settings * samples, c, h, w)."""
     height, width = background.shape[-2:]
     filled = waves.image(height, width, inverse)
-    window, mask = (disc_window(height, width, r, inverse) for r in (radius, _OBJECT * radius))
-    return np.concatenate([filled * window, filled, filled * mask + background * (1.0 - mask)])
+    window = disc_window(height, width, _OBJECT * radius, inverse)
+    return np.concatenate([filled * window, filled, filled * window + background * (1.0 - window)])
 
 
 def _vector_rows(network: nn.Module, dimension: int, moves: Sequence[Move], seed: int, samples: int) -> list[Row]:
-    z = np.random.default_rng(seed).normal(size=(samples, dimension))
-    x = torch.from_numpy(z)
+    x = torch.from_numpy(np.random.default_rng(seed).normal(size=(samples + 1, dimension)))
+    x[-1] = 0.0
     first = next(iter(network.children()), None)
     if isinstance(first, Standardise):
         x = x @ torch.linalg.inv(first.scale.double().cpu()).T + first.shift.double().cpu()
     elif isinstance(first, StandardiseCoordinates):
         x = x / first.scale.double().cpu() + first.shift.double().cpu()
-    before = _outputs(network, x)
+    x, blank = x[:-1], x[-1:]
+    before, empty = _outputs(network, x), _outputs(network, blank)
     rows = []
     for move in moves:
         moved, where = x.clone(), list(move.coordinates)
         moved[:, where] = x[:, where] @ torch.from_numpy(move.matrix).T
-        error = _errors(before, _outputs(network, moved), move.labels, 1)[0]
+        error = _errors(before, _outputs(network, moved), empty, move.labels, 1)[0]
         rows.append(_row(move, "vector", None, None, error))
     return rows
 
@@ -189,14 +191,16 @@ def _outputs(network: nn.Module, x: Tensor) -> FloatArray:
     return np.asarray(y.flatten(1).double().cpu())
 
 
-def _errors(before: FloatArray, after: FloatArray, labels: FloatArray | None, parts: int) -> list[float | None]:
-    """The error of each of `parts` equal runs of samples; outputs (n, p)."""
+def _errors(
+    before: FloatArray, after: FloatArray, empty: FloatArray, labels: FloatArray | None, parts: int
+) -> list[float | None]:
+    """The error of each of `parts` equal runs of samples; outputs (n, p), and (1, p) of the blank sample."""
     expected = before if labels is None else before @ np.asarray(labels).T
     errors: list[float | None] = []
     for y, gap in zip(np.split(before, parts), np.split(after - expected, parts), strict=True):
-        spread = math.sqrt(float(np.mean((y - y.mean(axis=0)) ** 2)))
-        rms = math.sqrt(float(np.mean(gap**2)))
-        errors.append(float(f"{rms / spread:.4g}") if spread > _NO_SPREAD * (1.0 + float(np.abs(y).max())) else None)
+        answer = math.sqrt(float(np.mean((y - empty) ** 2)))
+        heard = answer > _NO_ANSWER * (1.0 + float(np.abs(y).max()))
+        errors.append(float(f"{math.sqrt(float(np.mean(gap**2))) / answer:.4g}") if heard else None)
     return errors
 
 

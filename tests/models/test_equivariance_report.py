@@ -156,7 +156,7 @@ def test_right_angles_are_exact_and_other_turns_are_not(name, size):
     assert json.loads(json.dumps(rows)) == rows
 
 
-def test_an_unconstrained_network_is_as_far_off_as_its_outputs_differ():
+def test_an_unconstrained_network_is_far_off():
     trivial = {**image_spec("C4"), "x": [], "kind": "permutation"}
     rows = equivariance_report(network_of(trivial, (1, 12, 12), 3), (1, 12, 12), moves_of(image_spec("C4")), samples=4)
     assert worst(rows, element="r90", where="centre") > 0.3
@@ -167,9 +167,9 @@ def test_labels_that_move_are_moved():
     spec = image_spec("D4", y=[np.eye(2), swap])
     network = network_of(spec, (1, 9, 9), 2)
     rows = equivariance_report(network, (1, 9, 9), moves_of(spec), samples=4)
-    assert worst([r for r in rows if r["member"] and r["where"] != "clutter"]) < 1e-4
+    assert worst([r for r in rows if r["member"] and r["where"] != "clutter"]) < 1e-5
     forgotten = [Move(m.element, m.angle_degrees, m.matrix) for m in moves_of(spec) if m.element == "mx"]
-    assert worst(equivariance_report(network, (1, 9, 9), forgotten, samples=4), where="centre") > 0.1
+    assert worst(equivariance_report(network, (1, 9, 9), forgotten, samples=4), where="centre") > 0.01
 
 
 def test_elements_and_angles_are_each_named_once():
