@@ -13,7 +13,6 @@ import numpy as np
 
 from models.groups.finite import FloatArray
 
-CONTINUOUS_IMAGE_NAMES = ("SO(2)", "O(2)", "Scale", "SIM(2)")
 _MAX_DEGREE = 1024
 
 

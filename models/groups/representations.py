@@ -19,8 +19,8 @@ from models.groups.structure import (
     coset_numbers,
     determinants,
     extend_homomorphism,
-    from_table,
     left_cosets,
+    quotient,
     subgroup,
 )
 
@@ -162,9 +162,7 @@ def one_dimensional(group: FiniteGroup) -> list[Representation]:
     They factor through G / <squares>, which is a product of groups of two elements.
     """
     squares = group.closure(sorted(set(np.diagonal(group.table).tolist())))
-    leaders = left_cosets(group, squares)[:, 0]
-    numbers = coset_numbers(group, squares)
-    abelian = from_table(numbers[group.table[np.ix_(leaders, leaders)]])
+    abelian, numbers = quotient(group, squares), coset_numbers(group, squares)
     basis = abelian.generators
     bits = np.asarray(
         extend_homomorphism(abelian, basis, [1 << k for k in range(len(basis))], 0, lambda a, b: a ^ b), dtype=np.int64

@@ -7,6 +7,8 @@ of it fills the rest: induction.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -57,6 +59,8 @@ class InducedConv2d(TurnedConv2d):
         members = torch.from_numpy(coset_elements(acting, sub)[0])
         super().__init__(acting, (out_fields, in_fields, group.order), size, bias, None)
         self.in_fields, self.sub_order, self.source = in_fields, part, planar_name(sub.x_matrices())
+        with torch.no_grad():
+            self.weight.mul_(math.sqrt(group.order / part))  # a value of y reads |H| values of a field, not |G|
         # Each filter meets |H| of its |G| copies: those that fall on a pair (g, h) with h in H.
         fields = torch.arange(out_fields * in_fields).view(out_fields, 1, in_fields, 1)
         index = torch.from_numpy(group.table[group.inverse])[:, members]  # (g, h): g^-1 h

@@ -10,21 +10,19 @@ response (a generalised eigenvalue problem). The same idea without scale turns t
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, eigh
-from scipy.special import j1
 
 from models.actions.grid import grid_source
 from models.groups.action import ActingGroup
 from models.layers.filter_counts import scale_basis_count, scale_shells
+from models.layers.turning import autocorrelation, pixel_points
 
 FloatArray = NDArray[np.float64]
 
-_CUTOFF = 0.75 * math.pi  # radians per pixel
 _NOISE = 1e-4  # variance of the white noise over that of the image
 _RINGS = 4  # of reading points about the centre
 _ANGLES = 16  # points of each ring
@@ -42,9 +40,9 @@ def scaled_basis(acting: ActingGroup, scales: tuple[float, ...], size: int) -> F
     relative = np.asarray(scales) / scales[0]
     if (np.diff(relative) <= 0).any():
         raise ValueError(f"scales must grow, not {scales}")
-    pixels = _pixels(size)
+    pixels = pixel_points(size)
     radius = size / (2.0 * relative[-1])
-    process = cho_factor(_autocorrelation(pixels, pixels) + _NOISE * np.eye(size * size))
+    process = cho_factor(autocorrelation(pixels, pixels) + _NOISE * np.eye(size * size))
     points = _reading_points(radius)
     filters = _best_filters(process, pixels, radius, relative, shells)
     matrices = acting.x_matrices()
@@ -74,8 +72,8 @@ def _best_filters(
     error = np.zeros((len(points), len(points)))
     response = np.zeros_like(error)
     for s in scales:
-        ideal = _autocorrelation(s * points, s * points)
-        both = _autocorrelation(pixels, s * points)
+        ideal = autocorrelation(s * points, s * points)
+        both = autocorrelation(pixels, s * points)
         response += ideal / len(scales)
         error += (ideal - both.T @ cho_solve(process, both)) / len(scales)
     filters = []
@@ -117,21 +115,7 @@ def _harmonics(m: int) -> list[FloatArray]:
 
 def _optimal(process: Any, pixels: FloatArray, points: FloatArray) -> FloatArray:
     """C^-1 B: the kernels that answer like readings of the image at `points`, (pixels, points)."""
-    return np.asarray(cho_solve(process, _autocorrelation(pixels, points)))
-
-
-def _autocorrelation(a: FloatArray, b: FloatArray) -> FloatArray:
-    """2 J1(wr) / (wr) between two lists of points: the process whose spectrum is flat up to w."""
-    r = _CUTOFF * np.linalg.norm(a[:, None] - b[None], axis=-1)
-    safe = np.maximum(r, 1e-9)
-    return np.asarray(np.where(r < 1e-9, 1.0, 2.0 * j1(safe) / safe))
-
-
-def _pixels(size: int) -> FloatArray:
-    """Coordinates (x, y) of a window's pixels about its centre, row-major, (size^2, 2)."""
-    axis = np.arange(size) - (size - 1) / 2.0
-    y, x = np.meshgrid(axis, axis, indexing="ij")
-    return np.stack([x.ravel(), y.ravel()], axis=1)
+    return np.asarray(cho_solve(process, autocorrelation(pixels, points)))
 
 
 def _grid_sources(matrices: FloatArray, size: int) -> dict[int, NDArray[np.int64]]:

@@ -32,13 +32,13 @@ def turned_basis(acting: ActingGroup, size: int, basis_of: ActingGroup | None = 
     if basis_of is not None:
         whole, cosets = turned_basis(basis_of, size), coset_elements(basis_of, acting)
         return np.asarray(whole[cosets].transpose(1, 0, 2, 3).reshape(acting.group.order, -1, size * size))
-    points = _points(size)
+    points = pixel_points(size)
     filters = _filters(acting, size)
     copies = np.zeros((acting.group.order, *filters.shape))
     for g, (matrix, coset) in _grid_cosets(acting, size).items():
         turned = filters
         if g > 0:
-            process = _autocorrelation(_distances(points, points))
+            process = autocorrelation(points, points)
             turned = np.asarray(np.linalg.solve(process, _moved(points, matrix) @ filters.T).T, dtype=np.float64)
         for element, sources in coset:
             copies[element] = turned[:, sources]
@@ -85,8 +85,8 @@ def _filters(acting: ActingGroup, size: int) -> FloatArray:
     cosets = _grid_cosets(acting, size)
     if len(cosets) == 1:
         return np.eye(size * size)
-    points = _points(size)
-    process = _autocorrelation(_distances(points, points))
+    points = pixel_points(size)
+    process = autocorrelation(points, points)
     factor = np.linalg.inv(np.linalg.cholesky(process))
     error = np.zeros_like(process)
     for g, (matrix, coset) in cosets.items():
@@ -139,26 +139,26 @@ def _named_coordinates(span: FloatArray, points: FloatArray) -> FloatArray:
     return np.stack(rows)
 
 
-def _autocorrelation(r: FloatArray) -> FloatArray:
-    """2 J1(wr) / (wr): the mean of the plane waves of all frequencies below w, by Gauss-Chebyshev quadrature."""
+def autocorrelation(a: FloatArray, b: FloatArray) -> FloatArray:
+    """2 J1(wr) / (wr) between points a (n, 2) and b (m, 2) at distances r, (n, m).
+
+    The mean of the plane waves of all frequencies below w, by Gauss-Chebyshev quadrature.
+    """
+    r = np.linalg.norm(a[:, None] - b[None], axis=-1)
     angles = np.arange(1, _NODES // 2 + 1) * (np.pi / (_NODES + 1))  # the other half repeats these
     waves = np.cos(BAND * r[..., None] * np.cos(angles))
     return np.asarray(waves @ np.sin(angles) ** 2 * (4.0 / (_NODES + 1)), dtype=np.float64)
 
 
-def _points(size: int) -> FloatArray:
+def pixel_points(size: int) -> FloatArray:
     """The pixels of a kernel as points (x, y) about its centre, row-major, (size * size, 2)."""
     rows, columns = np.divmod(np.arange(size * size), size)
     return np.stack([columns, rows], axis=1) - (size - 1) / 2.0
 
 
-def _distances(a: FloatArray, b: FloatArray) -> FloatArray:
-    return np.asarray(np.linalg.norm(a[:, None] - b[None], axis=-1), dtype=np.float64)
-
-
 def _moved(points: FloatArray, matrix: FloatArray) -> FloatArray:
     """C_g: the correlation of every pixel with every pixel moved by g."""
-    return _autocorrelation(_distances(points, points @ matrix.T))
+    return autocorrelation(points, points @ matrix.T)
 
 
 def _grid_move(matrix: FloatArray, size: int) -> IntArray | None:
@@ -166,5 +166,5 @@ def _grid_move(matrix: FloatArray, size: int) -> IntArray | None:
     nearest = np.round(matrix)
     if not np.allclose(matrix, nearest, atol=1e-6):
         return None
-    back = np.round(_points(size) @ nearest + (size - 1) / 2.0).astype(np.int64)
+    back = np.round(pixel_points(size) @ nearest + (size - 1) / 2.0).astype(np.int64)
     return np.asarray(back[:, 1] * size + back[:, 0], dtype=np.int64)

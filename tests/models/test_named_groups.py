@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.groups.action import acting_group
-from models.groups.continuous import CONTINUOUS_IMAGE_NAMES, continuous_group
+from models.groups.continuous import continuous_group
 from models.groups.families import named_group
 from models.groups.finite import GroupTooLarge, generate
 from models.groups.language import (
@@ -23,6 +23,7 @@ from models.groups.language import (
 from models.groups.lattice import subgroups
 from models.groups.planar import planar_generators, planar_name
 from models.groups.polyhedral import POLYHEDRAL_NAMES, polyhedral_generators, polyhedral_title
+from models.groups.probed import PLANE_FAMILIES
 from models.groups.structure import determinants, isomorphism, subgroup
 
 CONTINUOUS = ["SO(2)", "O(2)", "SO(3)", "O(3)", "SO(4)", "O(6)", "O(1)", "SO(1)", "Scale", "SIM(2)"]
@@ -151,7 +152,7 @@ def test_what_does_not_belong():
     assert not continuous_group("SO(2)").contains(np.eye(3))
     assert continuous_group("SO(0)") is None
     assert continuous_group("O") is None
-    assert all(continuous_group(name).degree == 2 for name in CONTINUOUS_IMAGE_NAMES)
+    assert all(continuous_group(name).degree == 2 for name in PLANE_FAMILIES)
 
 
 @pytest.mark.parametrize(
