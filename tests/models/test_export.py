@@ -7,6 +7,7 @@ import io
 import json
 import pickle
 from itertools import pairwise
+from typing import Any
 
 import onnx
 import onnxruntime
@@ -31,11 +32,16 @@ from tests.models.conforming import Case, each_kind, every_case
 EVERY = every_case()
 KINDS = each_kind()
 
-every_network = pytest.mark.parametrize("case", EVERY, ids=lambda case: case.name)
-each_kind_of_network = pytest.mark.parametrize("case", KINDS, ids=lambda case: case.name)
-# Exporting a graph takes seconds: two kinds at every run of the tests, the others in continuous integration.
-QUICK = {"image2d: D4", "vector: B2"}
-SLOWER = [pytest.param(c, marks=[] if c.name in QUICK else [pytest.mark.slow]) for c in KINDS]
+
+def _slow_beyond(cases: list[Case], quick: set[str]) -> list[Any]:
+    """All in continuous integration, some at every run of the tests."""
+    return [pytest.param(c, marks=[] if c.name in quick else [pytest.mark.slow]) for c in cases]
+
+
+names: dict[str, Any] = {"ids": lambda case: case.name}
+each_kind_of_network = pytest.mark.parametrize("case", KINDS, **names)
+every_network = pytest.mark.parametrize("case", _slow_beyond(EVERY, {case.name for case in KINDS}), **names)
+some_of_each_domain = pytest.mark.parametrize("case", _slow_beyond(KINDS, {"image2d: D4", "vector: B2"}), **names)
 
 
 def distance(a: Tensor, b: Tensor) -> float:
@@ -191,7 +197,7 @@ def test_onnx_agrees_for_every_batch_size(case: Case) -> None:
         assert distance(torch.from_numpy(got), want) < 1e-4
 
 
-@pytest.mark.parametrize("case", SLOWER, ids=lambda case: case.name)
+@some_of_each_domain
 def test_torch_export_takes_any_batch(case: Case) -> None:
     (network,) = case.networks()
     program = to_exported_program(network, case.config.x_shape)

@@ -4,7 +4,7 @@
 import { el, svg } from "./dom.js";
 
 const PLACES = { centre: "at the centre", boundary: "at the boundary", clutter: "in clutter", vector: "vectors", plain: "at the centre, without anti-aliasing" };
-const PLOT = { width: 560, height: 230, left: 52, right: 12, top: 12, bottom: 34 };
+const PLOT = { width: 560, height: 230, left: 52, right: 22, top: 12, bottom: 34 };
 const FLOOR = 1e-8;
 
 const places = (items) => [...Object.keys(PLACES), ...items.map((item) => item.where)].filter((place, index, all) => all.indexOf(place) === index && items.some((item) => item.where === place));
@@ -84,7 +84,7 @@ function table(items) {
         "tbody",
         {},
         elements.map((element) =>
-          el("tr", {}, el("th", { scope: "row" }, element), columns.map((place) => el("td", {}, scientific(error.get(`${element}\n${place}`) ?? NaN)))),
+          el("tr", {}, el("th", { scope: "row" }, element), columns.map((place) => el("td", { "data-label": PLACES[place] ?? place }, scientific(error.get(`${element}\n${place}`) ?? NaN)))),
         ),
       ),
     ),
