@@ -72,7 +72,9 @@ def coset_elements(acting: ActingGroup, sub: ActingGroup) -> IntArray:
 
 def basis_count(acting: ActingGroup, size: int) -> int:
     """The number of filters in the basis: a layer's free parameters per pair of fields and element."""
-    return len(_filters(acting, size))
+    if maps_the_grid(acting):
+        return size * size
+    return _kept(np.linalg.eigvalsh(_turning_error(acting, size)[1]))
 
 
 def _filters(acting: ActingGroup, size: int) -> FloatArray:
@@ -82,26 +84,36 @@ def _filters(acting: ActingGroup, size: int) -> FloatArray:
     its coordinates, the projections of x^i y^j, lowest degree first, made orthonormal and given the covariance of the
     process on the span.
     """
-    cosets = _grid_cosets(acting, size)
-    if len(cosets) == 1:
+    if maps_the_grid(acting):
         return np.eye(size * size)
     points = pixel_points(size)
-    process = autocorrelation(points, points)
-    factor = np.linalg.inv(np.linalg.cholesky(process))
-    error = np.zeros_like(process)
-    for g, (matrix, coset) in cosets.items():
+    factor, error = _turning_error(acting, size)
+    values, vectors = np.linalg.eigh(error)
+    span = np.linalg.qr(factor.T @ vectors[:, : _kept(values)])[0]
+    rows = _named_coordinates(span, points)
+    energies, directions = np.linalg.eigh(rows @ autocorrelation(points, points) @ rows.T)
+    root = (directions * np.sqrt(energies / energies.mean())) @ directions.T
+    return np.asarray(root @ rows, dtype=np.float64)
+
+
+def _turning_error(acting: ActingGroup, size: int) -> tuple[FloatArray, FloatArray]:
+    """(W, E): W whitens the process, W C W^T = 1, and v^T E v is the mean turning error of the filter W^T v."""
+    points = pixel_points(size)
+    factor = np.linalg.inv(np.linalg.cholesky(autocorrelation(points, points)))
+    error = np.zeros_like(factor)
+    for g, (matrix, coset) in _grid_cosets(acting, size).items():
         if g > 0:  # moving pixels after a turn adds no error: one element speaks for its coset
             unlike = factor @ _moved(points, matrix) @ factor.T
             error += len(coset) / acting.group.order * (np.eye(len(points)) - unlike.T @ unlike)
-    values, vectors = np.linalg.eigh(error)
-    count = max(1, round(len(points) * BAND**2 / (4.0 * np.pi)))
-    while count < len(values) and values[count] - values[count - 1] < 1e-9:
+    return factor, error
+
+
+def _kept(errors: FloatArray) -> int:
+    """How many filters are kept, of one for each eigenvalue in ascending order: equal ones together."""
+    count = max(1, round(len(errors) * BAND**2 / (4.0 * np.pi)))
+    while count < len(errors) and errors[count] - errors[count - 1] < 1e-9:
         count += 1
-    span = np.linalg.qr(factor.T @ vectors[:, :count])[0]
-    rows = _named_coordinates(span, points)
-    energies, directions = np.linalg.eigh(rows @ process @ rows.T)
-    root = (directions * np.sqrt(energies / energies.mean())) @ directions.T
-    return np.asarray(root @ rows, dtype=np.float64)
+    return count
 
 
 def _grid_cosets(acting: ActingGroup, size: int) -> dict[int, tuple[FloatArray, list[tuple[int, IntArray]]]]:
