@@ -74,7 +74,10 @@ def isotropy_subgroups(rep: Representation) -> list[Subgroup]:
     leaders = [int(np.flatnonzero(numbers == k)[0]) for k in range(int(numbers.max()) + 1)][:_DRAWN]
     generators = [[g] for g in leaders]
     generators += [[leaders[int(rng.integers(len(leaders)))], int(rng.integers(group.order))] for _ in range(_DRAWN)]
-    vectors = list(np.eye(rep.dimension)) + [_fixed_vector(rep, pair, rng) for pair in generators]
+    axes = np.eye(rep.dimension)
+    if rep.is_permutation:  # those of one orbit have conjugate stabilisers
+        axes = axes[np.unique(orbits(list(rep.permutations), rep.dimension), return_index=True)[1]]
+    vectors = list(axes) + [_fixed_vector(rep, pair, rng) for pair in generators]
     found: dict[Subgroup, None] = {}
     conjugates: set[bytes] = set()
     for vector in vectors:
@@ -114,10 +117,14 @@ def _reach(rep: Representation, members: Subgroup) -> FloatArray:
     if rep.is_permutation:
         fixed = orbits([rep.permutations[h] for h in members], rep.dimension)
         average = (fixed[:, None] == fixed) / np.bincount(fixed)[fixed]
-        total = np.zeros_like(average)
-        for moved in rep.permutations:
-            total[np.ix_(moved, moved)] += average
-        return np.asarray(total / rep.group.order)
+        back = rep.permutations[rep.group.inverse]
+        total = np.empty_like(average)
+        for column in np.unique(orbits(list(rep.permutations), rep.dimension), return_index=True)[1]:
+            # It commutes with the group, so that one column gives those of the whole orbit.
+            seen = average[back, back[:, column, None]].mean(axis=0)
+            reached, first = np.unique(rep.permutations[:, column], return_index=True)
+            total[:, reached] = seen[back[first]].T
+        return total
     average = rep.matrices[list(members)].mean(axis=0)
     turned = rep.matrices @ average
     return np.asarray(np.einsum("gik,gjk->ij", turned, turned) / rep.group.order)

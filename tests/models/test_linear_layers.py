@@ -1,6 +1,8 @@
 """Linear maps and nonlinearities between representations commute with every element, and there are as many as there
 should be."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from models.equivariance import assert_equivariant, turn_by_matrices
 from models.groups.action import acting_group
 from models.groups.families import named_group
 from models.groups.finite import generate
-from models.groups.intertwiners import canonical, dimension_by_characters
+from models.groups.intertwiners import dimension_by_characters
 from models.groups.isotropy import feature_subgroups, isotropy_subgroups
 from models.groups.planar import planar_generators
 from models.groups.representations import (
@@ -149,3 +151,11 @@ def test_coset_features_see_all_of_x_and_make_all_of_y(name, degree, labels):
 def test_isotropy_subgroups_of_the_square_are_its_mirrors_and_the_identity():
     found = isotropy_subgroups(defining(acting("D4")))
     assert sorted(map(len, found)) == [1, 2, 2]
+
+
+def test_features_of_a_long_cycle_are_chosen_quickly():
+    given = acting("Z400")
+    started = time.process_time()
+    subgroups = feature_subgroups(defining(given), label_representation(given, 1))
+    assert time.process_time() - started < 10
+    assert subgroups[-1] == {0}
