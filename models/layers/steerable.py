@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.groups.finite import FloatArray
+from models.groups.intertwiners import canonical
 from models.layers.circular import convolution_basis, lifting_basis
 from models.layers.filter_counts import coefficient_count
 
@@ -263,11 +264,9 @@ def _readout(
 
 
 def _orthonormal(projection: FloatArray) -> FloatArray:
-    """An orthonormal basis of a projection's range, (rank, n); unit vectors where they span it."""
-    if np.allclose(projection, np.eye(len(projection))):
-        return np.eye(len(projection))
+    """The orthonormal basis of a projection's range that depends on the range alone, (rank, n)."""
     u, values, _ = np.linalg.svd(projection)
-    return np.asarray(u[:, values > 0.5].T)
+    return canonical(np.asarray(u[:, values > 0.5].T))
 
 
 def _transforms(group: str, frequency: int, count: int) -> tuple[FloatArray, FloatArray]:
