@@ -74,7 +74,7 @@ def basis_count(acting: ActingGroup, size: int) -> int:
     """The number of filters in the basis: a layer's free parameters per pair of fields and element."""
     if maps_the_grid(acting):
         return size * size
-    return _kept(np.linalg.eigvalsh(_turning_error(acting, size)[1]))
+    return _kept(np.asarray(np.linalg.eigvalsh(_turning_error(acting, size)[1]), dtype=np.float64))
 
 
 def _filters(acting: ActingGroup, size: int) -> FloatArray:
