@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from models.groups.action import is_trivial
-from workers.evidence.orbits import UNKNOWN, Defect, Witness, defect, holm
+from workers.evidence.orbits import LEVEL, UNKNOWN, Defect, Witness, defect, holm
 from workers.evidence.posterior import confidence, log2_bayes_factor, posterior
 from workers.evidence.verdicts import ClassEvidence, Verdict, verdict
 from workers.scoring import Terms, accuracy_term, complexity_term, consistency_term
 
 _RIVALS = 10.0  # certified groups whose posteriors lie within this factor of the best are not told apart
+_UNEVEN = 1e-3  # p-value of support below which scaled samples lie farther from the data than samples do
 _BROKEN = 0.5  # of the spread of its outputs: a network that learned to see which way its images were turned
 _FILES = ("base", "constant", "excess", "cluster")
 
@@ -71,8 +72,11 @@ def _class_evidence(
 ) -> list[ClassEvidence]:
     count = len(plan["classes"])
     supports = next((t["metrics"]["support"] for _, t in sorted(done.items()) if "support" in t["metrics"]), None)
-    statuses = [s["status"] for s in supports] if supports else ["unclear"] * count
     found = [defect(witnesses, c) if witnesses else UNKNOWN for c in range(count)]
+    statuses = ["unclear"] * count
+    if supports:
+        known = zip(plan["classes"], supports, found, strict=True)
+        statuses = [_status(planned, shown, f, tolerance) for planned, shown, f in known]
     p_values = [
         f.p_value(tolerance) if f.known and s != "not_shown" else 1.0 for f, s in zip(found, statuses, strict=True)
     ]
@@ -90,6 +94,19 @@ def _class_evidence(
         )
         for i, c in enumerate(plan["classes"])
     ]
+
+
+def _status(planned: dict[str, Any], shown: dict[str, Any], found: Defect, tolerance: float) -> str:
+    """Whether the data shows the moved samples well enough for a defect to be held against the element.
+
+    No data has every size: a change of scale moves samples to sizes that are rarer, where a higher loss proves nothing
+    about the labels. There a small defect counts, a large one leaves the element untested.
+    """
+    matrix = planned["matrix"] if planned["interpolated"] else None
+    scales = matrix is not None and abs(abs(float(np.linalg.det(matrix))) - 1.0) > 1e-6
+    if scales and shown["p_value"] < _UNEVEN and found.upper(LEVEL) > tolerance:
+        return "not_shown"
+    return str(shown["status"])
 
 
 def _terms(
