@@ -9,7 +9,7 @@ import copy
 import io
 import json
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,7 +100,8 @@ def _plain(module: nn.Module) -> Iterable[nn.Module]:
         for layer in module:
             yield from _plain(layer)
         return
-    folded = module.fold() if hasattr(module, "fold") else module
+    fold: Callable[[], nn.Module] | None = getattr(module, "fold", None)
+    folded = module if fold is None else fold()
     if isinstance(folded, nn.Sequential):
         yield from _plain(folded)
     else:
@@ -125,11 +126,11 @@ def to_onnx(module: nn.Module, x_shape: tuple[int, ...]) -> bytes:
         # The exporter by tracing is deprecated, and a hundred times quicker than the one that replaces it (see
         # docs/decisions/onnx-by-tracing.md). It warns that sizes of the plane become constants: they are.
         warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
         torch.onnx.export(
             module.eval(),
             (_example(module, x_shape),),
-            file,
+            file,  # type: ignore[arg-type]  # by tracing it writes to open files as well
             dynamo=False,
             opset_version=ONNX_OPSET,
             input_names=[INPUT],

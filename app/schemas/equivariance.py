@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -30,7 +32,7 @@ class EquivarianceRow(BaseModel):
     )
 
 
-_EXAMPLES = [
+_EXAMPLES: list[Any] = [
     {"element": name, "angle_degrees": angle, "member": member, "where": where, "band": "pi/4", "error": error}
     for name, angle, member, where, error in (
         ("r90", 90.0, True, "centre", 2.1e-07),
