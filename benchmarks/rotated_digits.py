@@ -102,14 +102,18 @@ def labels_needed(sizes: Sequence[int], errors: Array, level: float) -> float:
 
 def saved(sizes: Sequence[int], base: Array, other: Array) -> dict[str, Any]:
     """The factor of labels saved: how many times the labels of `other` the network T needs for the error that it
-    reaches with all of them. Errors are (seeds, sizes); Student interval of the logarithm over paired seeds."""
-    factors = []
+    reaches with all of them. Errors are (seeds, sizes); Student interval of the logarithm over paired seeds.
+
+    `at_least` counts the seeds whose smallest size was enough already: their factor is a lower bound.
+    """
+    factors, censored = [], 0
     for own, theirs in zip(base, other, strict=True):
         level = float(np.minimum.accumulate(own)[-1])
+        censored += bool(theirs[0] <= level)
         factors.append(math.log(sizes[-1] / labels_needed(sizes, theirs, level)))
     mean = float(np.mean(factors))
     half = float(stats.t.ppf(0.975, len(factors) - 1) * np.std(factors, ddof=1) / math.sqrt(len(factors)))
-    return {"factor": math.exp(mean), "low": math.exp(mean - half), "high": math.exp(mean + half)}
+    return {"factor": math.exp(mean), "low": math.exp(mean - half), "high": math.exp(mean + half), "at_least": censored}
 
 
 def curves(options: argparse.Namespace) -> dict[str, Any]:

@@ -218,8 +218,8 @@ def _row(move: Move, where: str, band: str | None, antialiased: bool | None, err
 
 def _image_units(network: nn.Module, channels: int) -> tuple[FloatArray, FloatArray]:
     """Mean and scale of the images that a network expects, (c,) each."""
-    first = next(iter(network.children()), None)
-    if isinstance(first, StandardiseChannels):
+    first = next((module for module in network.modules() if isinstance(module, StandardiseChannels)), None)
+    if first is not None:
         return np.asarray(first.shift.double().cpu()), 1.0 / np.asarray(first.scale.double().cpu())
     return np.zeros(channels), np.ones(channels)
 

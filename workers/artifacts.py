@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from torch import nn
 
+from models.actions.preparation import DiscView
 from models.equivariance_report import Move, equivariance_report, moves_of
 from models.export import Predictor, Trained, save_network, to_onnx
 from models.networks.matching import network_cost
@@ -71,7 +73,10 @@ def _equivariance(trained: Trained, deadline: float) -> bytes:
         raise Skipped("the budget of seconds was spent before the network's equivariance could be measured")
     started = time.monotonic()
     samples, moves = _affordable(trained)
-    rows = equivariance_report(trained.networks[0], trained.config.x_shape, moves, samples=samples)
+    network = trained.networks[0]
+    if trained.disc:  # what the network is asked about is what it sees
+        network = nn.Sequential(DiscView(*trained.config.x_shape).to(next(network.parameters())), network)
+    rows = equivariance_report(network, trained.config.x_shape, moves, samples=samples)
     report = {"items": rows, "samples": samples, "seconds": round(time.monotonic() - started, 3)}
     return json.dumps(report, allow_nan=False).encode()
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class EquivarianceRow(BaseModel):
-    """One measurement: how far f(g x) is from g f(x), relative to the spread of f(x) between samples."""
+    """One measurement: how far f(g x) is from g f(x), relative to what the sample adds to the answer to a blank one."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -102,8 +102,8 @@ def doubled(acting: ActingGroup) -> ActingGroup:
 
 
 def rotation_part(config: NetworkConfig) -> ActingGroup:
-    """The turns of a network over scales: none for Scale, C4 for SIM(2)."""
-    return acting_group((0, 1), planar_generators("C4" if config.spec["family"] == "SIM(2)" else "C1") or [])
+    """The turns of a network over scales: none for Scale, C8 for SIM(2)."""
+    return acting_group((0, 1), planar_generators("C8" if config.spec["family"] == "SIM(2)" else "C1") or [])
 
 
 def _window(sketch: Sketch, *, exact: bool) -> int:
@@ -232,7 +232,7 @@ def _steerable(sketch: Sketch, config: NetworkConfig) -> None:
 
 
 def _scaled(sketch: Sketch, config: NetworkConfig) -> None:
-    """Functions on scales, and on quarter turns for SIM(2); the largest response over the scales is read."""
+    """Functions on scales, and on eight turns for SIM(2); the largest response over the scales is read."""
     f, acting, scales = config.fields, rotation_part(config), scale_grid()
     order, count = acting.group.order, len(scales)
     size = 7 if min(sketch.height, sketch.width) >= 16 else 5

@@ -6,15 +6,26 @@ from dataclasses import asdict
 from typing import Any
 
 from models.networks.config import NetworkConfig
-from models.networks.matching import WIDTHS, Match, matched_config, network_cost
+from models.networks.matching import WIDTHS, Match, matched_config, network_cost, trivial_spec
+
+_FAR = 1.5  # times the ordinary network's size
 
 
 def plan_networks(plan: dict[str, Any], x_shape: tuple[int, ...], outputs: int, match: Match) -> dict[str, Any]:
-    """The plan with `network` in every node: {fields, parameters, flops}.
+    """The plan with `network` in every node: {fields, parameters, flops}, and a warning where sizes do not match.
 
     Raises ValueError, naming the group, where its network cannot be built for samples of this shape.
     """
-    return {**plan, "nodes": [{**node, "network": _network(node, x_shape, outputs, match)} for node in plan["nodes"]]}
+    nodes = [{**node, "network": _network(node, x_shape, outputs, match)} for node in plan["nodes"]]
+    domain = nodes[0]["spec"]["domain"]
+    ordinary = NetworkConfig(trivial_spec(nodes[0]["spec"]), x_shape, outputs, WIDTHS[domain])
+    target = getattr(network_cost(ordinary), match)
+    far = [f"{n['name']} ({n['network'][match] / target:.1f})" for n in nodes if n["network"][match] > _FAR * target]
+    if not far:
+        return {**plan, "nodes": nodes}
+    unit = "free parameters" if match == "parameters" else "operations"
+    warning = f"even the smallest networks of some groups have more {unit} than the ordinary one, by the factor given: "
+    return {**plan, "nodes": nodes, "warnings": [*plan["warnings"], warning + ", ".join(far)]}
 
 
 def planned_config(node: dict[str, Any], x_shape: tuple[int, ...], outputs: int) -> NetworkConfig:
