@@ -118,7 +118,7 @@ def _reach(rep: Representation, members: Subgroup) -> FloatArray:
         fixed = orbits([rep.permutations[h] for h in members], rep.dimension)
         average = (fixed[:, None] == fixed) / np.bincount(fixed)[fixed]
         back = rep.permutations[rep.group.inverse]
-        total = np.empty_like(average)
+        total: FloatArray = np.empty_like(average)
         for column in np.unique(orbits(list(rep.permutations), rep.dimension), return_index=True)[1]:
             # It commutes with the group, so that one column gives those of the whole orbit.
             seen = average[back, back[:, column, None]].mean(axis=0)
