@@ -14,15 +14,6 @@ from models.layers.steerable import FourierReLU
 from tests.models.promises import assert_keeps_promises
 
 
-@pytest.fixture(params=[torch.float32, torch.float64], ids=["float32", "float64"])
-def precision(request):
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(request.param)
-    torch.manual_seed(0)
-    yield request.param
-    torch.set_default_dtype(before)
-
-
 @pytest.mark.parametrize("size", [3, 4, 7, 12, 28])
 def test_square_grids_keep_every_symmetry(size, precision):
     acting = acting_group((0, 1), planar_generators("D4"))

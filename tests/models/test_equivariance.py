@@ -27,14 +27,10 @@ from models.networks.standardise import standardise
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 
 
-@pytest.fixture(params=[torch.float32, torch.float64], ids=["float32", "float64"])
-def precision(request):
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(request.param)
-    torch.manual_seed(0)
+@pytest.fixture
+def precision(precision):
     with torch.no_grad():
-        yield request.param
-    torch.set_default_dtype(before)
+        yield precision
 
 
 def turn(x, matrix):

@@ -31,15 +31,6 @@ from models.networks.config import NetworkConfig
 from models.waves import band_limited, disc_window
 
 
-@pytest.fixture(params=[torch.float32, torch.float64], ids=["float32", "float64"])
-def precision(request):
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(request.param)
-    torch.manual_seed(0)
-    yield request.param
-    torch.set_default_dtype(before)
-
-
 @pytest.mark.parametrize("name", ["C4", "D1d", "D4"])
 def test_group_convolutions_commute_with_every_element(name, precision):
     acting = acting_group((0, 1), planar_generators(name))

@@ -31,15 +31,6 @@ from models.layers.linear import EquivariantLinear
 from models.layers.regular import GroupLinear, convolution_index
 
 
-@pytest.fixture(params=[torch.float32, torch.float64], ids=["float32", "float64"])
-def precision(request):
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(request.param)
-    torch.manual_seed(0)
-    yield request.param
-    torch.set_default_dtype(before)
-
-
 def acting(name, degree=0):
     group = named_group(name, degree)
     return acting_group(tuple(range(group.degree)), group.generators)

@@ -21,14 +21,10 @@ from models.layers.orthogonal import (
 )
 
 
-@pytest.fixture(params=[torch.float32, torch.float64], ids=["float32", "float64"])
-def precision(request):
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(request.param)
-    torch.manual_seed(0)
+@pytest.fixture
+def precision(precision):
     with torch.no_grad():
-        yield request.param
-    torch.set_default_dtype(before)
+        yield precision
 
 
 def orthogonal(degree, sign, seed=0):

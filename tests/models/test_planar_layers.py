@@ -44,15 +44,6 @@ def assert_exact_on_the_grid(layer, act_in, act_out, acting, x):
     assert_equivariant(layer, lambda z, i: act_in(z, members[i]), lambda z, i: act_out(z, members[i]), len(members), x)
 
 
-@pytest.fixture(params=[torch.float32, torch.float64], ids=["float32", "float64"])
-def precision(request):
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(request.param)
-    torch.manual_seed(0)
-    yield request.param
-    torch.set_default_dtype(before)
-
-
 @pytest.fixture
 def double():
     torch.set_default_dtype(torch.float64)

@@ -37,15 +37,6 @@ from tests.models.promises import assert_keeps_promises
 GRID = {"SO(2)": "C4", "O(2)": "D4"}
 
 
-@pytest.fixture(params=[torch.float32, torch.float64], ids=["float32", "float64"])
-def precision(request):
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(request.param)
-    torch.manual_seed(0)
-    yield request.param
-    torch.set_default_dtype(before)
-
-
 def grid_group(group):
     return acting_group((0, 1), planar_generators(GRID[group]))
 
