@@ -117,7 +117,7 @@ def _merged(first: nn.Module, second: nn.Module) -> list[nn.Module]:
 
 
 def to_onnx(module: nn.Module, x_shape: tuple[int, ...]) -> bytes:
-    """An ONNX model (opset 17) of a module: input `x` (n, *x_shape), output `y` (n, p), any n.
+    """An ONNX model (opset 17) of a module: input `x` (n, *x_shape), output `y` (n, p), any n from 1 on.
 
     Raises torch.onnx.OnnxExporterError for what cannot be said in ONNX.
     """
@@ -165,7 +165,8 @@ def save_network(trained: Trained) -> bytes:
 def load_network(data: bytes) -> Trained:
     """The networks of a file that `save_network` wrote, in evaluation mode on the CPU.
 
-    Raises SafetensorError for bytes of another format, KeyError for a safetensors file of another program.
+    Raises SafetensorError for bytes of another format, KeyError for a safetensors file of another program, ValueError
+    for weights that do not fit the architecture that this release builds from the config.
     """
     tensors = load(data)
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
@@ -175,7 +176,10 @@ def load_network(data: bytes) -> Trained:
     for k in range(about["networks"]):
         state = {name.partition(".")[2]: t for name, t in tensors.items() if name.partition(".")[0] == str(k)}
         network = build_network(config)
-        network.to(next(t.dtype for t in state.values() if t.is_floating_point())).load_state_dict(state)
+        try:
+            network.to(next(t.dtype for t in state.values() if t.is_floating_point())).load_state_dict(state)
+        except RuntimeError as error:
+            raise ValueError("these weights are of another release, whose networks were built otherwise") from error
         networks.append(network.eval())
     return Trained(
         config,

@@ -53,8 +53,8 @@ def get_model(
     """The candidate's networks, one per fold and seed, as a file.
 
     `onnx`: one model (opset 17) of the calibrated mean of the networks. Input `x`: raw samples, (n, *x_shape) float32,
-    any n. Output `y`: class scores (logits), or targets in their own unit, (n, p). The kernels are expanded to ordinary
-    convolutions, norms folded in.
+    n >= 1. Output `y`: class scores (logits), or targets in their own unit, (n, p). The kernels are expanded to
+    ordinary convolutions, norms folded in.
 
     `safetensors`: the weights as trained; the metadata key `erlangen` holds the JSON that rebuilds the networks with
     `models.export.load_network`.

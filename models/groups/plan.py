@@ -25,6 +25,8 @@ from models.groups.nodes import Known, Listed, Node, listed, moves_labels, uniqu
 from models.groups.planar import planar_generators, planar_title
 from models.groups.probed import PLANE_TITLES, Family
 
+_MAX_WORK = 300_000  # elements times coordinates of all listed groups: some seconds
+
 _TURNS = ("C2", "C4", "C8")
 _MIRRORED = ("D1", "D1y", "D4", "D8")
 
@@ -82,6 +84,7 @@ def plan_search(
     nodes = _posted(parsed, samples, warnings)
     if include_subgroups:
         nodes = _closed(nodes, parsed, on_grid, max_candidates, warnings)
+    _check_size(nodes)
     unique_names(nodes)
     nodes.sort(key=lambda n: (bool(n.translations), isinstance(n.group, Known), n.group.bits, not n.posted, n.name))
     evidence = element_classes(nodes, on_grid)
@@ -97,6 +100,17 @@ def plan_search(
         "classes": evidence,
         "warnings": warnings,
     }
+
+
+def _check_size(nodes: Sequence[Node]) -> None:
+    """Refuse a search whose groups would take minutes to plan."""
+    work = sum(len(n.group.members) * len(n.group.coordinates) for n in nodes if isinstance(n.group, Listed))
+    if work > _MAX_WORK:
+        raise CandidateError(
+            None,
+            f"the groups have {work:,} elements times coordinates in all, at most {_MAX_WORK:,} are planned; name "
+            'fewer or smaller groups, or leave the subgroups out with "include_subgroups": false',
+        )
 
 
 def _on_grid(samples: Samples) -> OnGrid | None:

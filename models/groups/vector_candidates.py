@@ -42,6 +42,7 @@ def vector_candidate(entry: dict[str, Any], index: int, samples: Samples) -> Can
         return family
     named, name = _named(name, entry, on, index, d)
     coordinates = tuple(range(d)) if on is None else sum(on, ())
+    one_block = named.generators  # labels see the element, not how many blocks it moves
     if on is not None and len(on) > 1 and named.degree == len(on[0]) and all(len(b) == len(on[0]) for b in on):
         named = repeated(named, len(on))
     if named.generators:
@@ -53,7 +54,7 @@ def vector_candidate(entry: dict[str, Any], index: int, samples: Samples) -> Can
     if generators and generators[0].dtype.kind == "f" and permutations is not None:
         generators = permutations
     full = [_embed(g, coordinates, d) for g in generators] if entry.get("labels") == "vector" else []
-    as_matrices = [permutation_matrix(g) if g.dtype.kind == "i" else np.asarray(g, float) for g in generators]
+    as_matrices = [permutation_matrix(g) if g.dtype.kind == "i" else np.asarray(g, float) for g in one_block]
     labels, y = label_maps(entry, index, samples, as_matrices, full)
     if architecture is not None and not generators:
         raise CandidateError(index, f'{name} has no elements to share weights over; leave "architecture" out')

@@ -357,3 +357,15 @@ def test_one_family_written_in_several_ways_is_searched_for_once():
     ):  # fmt: skip
         planned = plan([one, other], VECTOR, include_subgroups=False, x_shape=(12,))
         assert len(planned["nodes"]) == 2
+
+
+def test_long_cycles_are_refused_where_planning_would_take_minutes():
+    long = [{"group": "Z_n", "on": list(range(450 + k))} for k in range(3)]
+    with pytest.raises(CandidateError, match="elements times coordinates"):
+        plan(long, VECTOR, x_shape=(500,), include_subgroups=False)
+
+
+def test_a_sign_is_that_of_the_element_however_many_blocks_it_moves():
+    entry = {"group": "D4", "on": [[0, 1], [2, 3]], "labels": "sign"}
+    (node,) = [n for n in plan([entry], VECTOR, x_shape=(4,))["nodes"] if n["order"] == 8]
+    assert node["labels"] == "sign"
