@@ -19,6 +19,7 @@ from models.groups.finite import FloatArray
 from models.groups.intertwiners import canonical
 from models.layers.circular import convolution_basis, lifting_basis
 from models.layers.filter_counts import coefficient_count
+from models.layers.folding import plain_conv2d
 
 
 class SteerableLifting2d(nn.Module):
@@ -48,7 +49,7 @@ class SteerableLifting2d(nn.Module):
 
     def fold(self) -> nn.Module:
         """The same map as an ordinary convolution."""
-        return _conv2d(*self.kernel())
+        return plain_conv2d(*self.kernel(), padding=self.size // 2)
 
     def extra_repr(self) -> str:
         return self.title
@@ -82,7 +83,7 @@ class SteerableConv2d(nn.Module):
 
     def fold(self) -> nn.Module:
         """The same map as an ordinary convolution."""
-        return _conv2d(*self.kernel())
+        return plain_conv2d(*self.kernel(), padding=self.size // 2)
 
     def extra_repr(self) -> str:
         return self.title
@@ -286,15 +287,6 @@ def _constant(group: str, frequency: int) -> FloatArray:
     constant = np.zeros(coefficient_count(group, frequency))
     constant[:: 1 + 2 * frequency] = 1.0
     return constant
-
-
-def _conv2d(kernel: Tensor, bias: Tensor) -> nn.Conv2d:
-    out_channels, in_channels, size, _ = kernel.shape
-    conv = nn.Conv2d(in_channels, out_channels, size, padding=size // 2, device=kernel.device, dtype=kernel.dtype)
-    with torch.no_grad():
-        conv.weight.copy_(kernel)
-        conv.bias.copy_(bias)  # type: ignore[union-attr]
-    return conv
 
 
 def _tensor(values: FloatArray) -> Tensor:
