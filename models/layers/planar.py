@@ -7,6 +7,7 @@ degrees, as nearly as filters on pixels can be turned (`models.layers.turning`).
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import Any
 
@@ -20,7 +21,7 @@ from models.groups.action import ActingGroup
 from models.groups.planar import planar_name
 from models.layers.folding import plain_conv2d
 from models.layers.regular import convolution_index
-from models.layers.turning import turned_basis
+from models.layers.turning import maps_the_grid, turned_basis
 
 
 def turned_pixels(acting: ActingGroup, height: int, width: int) -> Tensor:
@@ -50,6 +51,29 @@ class TurnedConv2d(nn.Module):
         self.basis: Tensor  # (basis, |G| * size * size)
         turned = torch.from_numpy(basis).to(torch.get_default_dtype())
         self.register_buffer("basis", turned.transpose(0, 1).reshape(count, order * pixels), persistent=False)
+        # Where the turned copies only move pixels, a kernel is a gather of the weights; else it is one of rows of
+        # `turned`. `back`: for every source the places it goes to, so that its gradient is a gather too.
+        self.permutes = basis_of is None and maps_the_grid(acting)
+        self.sources: Tensor
+        self.back: Tensor
+
+    def gather_from(self, rows: Tensor) -> None:
+        """Let `kernel()` take row (out, g, ...) of the bank from row `rows` of `turned().flatten(0, 1)`; one to one."""
+        sources, copies = rows, 1
+        if self.permutes:
+            order, pixels = self.acting.group.order, self.size * self.size
+            moved = self.basis.view(pixels, order, pixels).argmax(0)  # where each copy takes a pixel from
+            sources = ((rows // order)[:, None] * pixels + moved[rows % order]).flatten()
+            copies = order
+        self.register_buffer("sources", sources, persistent=False)
+        back = torch.argsort(sources, stable=True).view(-1, copies).T.flatten()
+        self.register_buffer("back", back, persistent=False)
+
+    def gathered(self) -> Tensor:
+        """The bank of all kernels, its rows in the order of `gather_from`."""
+        source = self.weight.flatten() if self.permutes else self.turned().flatten(0, 1)
+        out: Tensor = _Gathered.apply(source, self.sources, self.back)  # type: ignore[no-untyped-call]
+        return out
 
     def turned(self) -> Tensor:
         """Every filter turned by every element, (filters, |G|, size * size)."""
@@ -92,11 +116,11 @@ class LiftingConv2d(TurnedConv2d):
     ) -> None:
         super().__init__(acting, (out_fields, in_channels), size, bias, basis_of)
         self.in_channels = in_channels
+        rows = torch.arange(out_fields * in_channels * acting.group.order)
+        self.gather_from(rows.view(out_fields, in_channels, -1).transpose(1, 2).flatten())
 
     def kernel(self) -> Tensor:
-        bank = self.turned().unflatten(0, (self.out_fields, self.in_channels)).transpose(1, 2)
-        out: Tensor = bank.reshape(-1, self.in_channels, self.size, self.size)
-        return out
+        return self.gathered().view(-1, self.in_channels, self.size, self.size)
 
     def extra_repr(self) -> str:
         return self._repr(f"{self.in_channels} channels")
@@ -124,38 +148,43 @@ class GroupConv2d(TurnedConv2d):
         # Where filter k = g^-1 h turned by g goes: to row (out, g, in, h) from row (out, in, k, g). One to one.
         fields = torch.arange(out_fields * in_fields).view(out_fields, 1, in_fields, 1)
         sources = (fields * order + convolution_index(acting.group)[:, None]) * order
-        rows = (sources + torch.arange(order)[:, None, None]).flatten()
-        self.rows: Tensor
-        self.back: Tensor
-        self.register_buffer("rows", rows, persistent=False)
-        self.register_buffer("back", torch.argsort(rows), persistent=False)
+        self.gather_from((sources + torch.arange(order)[:, None, None]).flatten())
 
     def kernel(self) -> Tensor:
-        bank = _Rearranged.apply(self.turned().flatten(0, 1), self.rows, self.back)  # type: ignore[no-untyped-call]
         order = self.acting.group.order
-        out: Tensor = bank.view(self.out_fields * order, self.in_fields * order, self.size, self.size)
-        return out
+        return self.gathered().view(self.out_fields * order, self.in_fields * order, self.size, self.size)
 
     def extra_repr(self) -> str:
         return self._repr(f"{self.in_fields}")
 
 
-class _Rearranged(torch.autograd.Function):
-    """x[rows] for a permutation of all rows: its gradient is a gather too, where indexing would add up row by row."""
+class _Gathered(torch.autograd.Function):
+    """x[sources], every row of x taken equally often: the gradient is a gather too, where indexing adds row by row.
+
+    back: the places of the first copy of every row, then those of the second, and so on.
+    """
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x: Tensor, rows: Tensor, back: Tensor) -> Tensor:
-        return x.index_select(0, rows)
+    def forward(x: Tensor, sources: Tensor, back: Tensor) -> Tensor:
+        return x.index_select(0, sources)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
         ctx.save_for_backward(inputs[2])
+        ctx.rows = len(inputs[0])
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        return gradient.index_select(0, ctx.saved_tensors[0]), None, None
+        (back,) = ctx.saved_tensors
+        gathered = gradient.index_select(0, back)
+        copies = len(back) // ctx.rows
+        return (gathered if copies == 1 else gathered.view(copies, ctx.rows).sum(0)), None, None
+
+
+# Autograd binds arguments by this signature at every call; to find it anew takes longer than the gather.
+_Gathered.forward.__signature__ = inspect.signature(_Gathered.forward)  # type: ignore[attr-defined]
 
 
 class FieldNorm2d(nn.Module):
@@ -169,7 +198,8 @@ class FieldNorm2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h, w = x.shape[-2:]
         out: Tensor = self.norm(x.reshape(*x.shape[:-3], self.fields, self.order * h, w))
-        return out.reshape(x.shape)
+        # Not a view for autograd: a ReLU in place on a view would copy every gradient.
+        return torch.ops.aten._unsafe_view(out, x.shape)  # type: ignore[no-any-return]
 
     def fold(self) -> nn.BatchNorm2d:
         """The same map, in evaluation, as a normalisation of channels."""
