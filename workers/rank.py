@@ -113,6 +113,7 @@ class Rankings:
                 summary=result["summary"],
                 warnings=[*planned, *(warning for warning in result["warnings"] if warning not in planned)],
                 error=None,
+                evidence=result["evidence"],
                 finished_at=database_now(session),
             )
             if not ended:

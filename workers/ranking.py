@@ -23,7 +23,8 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
     """The ranking of a search.
 
     `job`: {plan, request, trials: [{position, state, metrics, error, arrays: {file name: path}}]}. Returns {best,
-    confidence, summary, warnings, rows, elements} ready to be stored; trials that did not finish have no rank.
+    confidence, summary, warnings, rows, elements, evidence} ready to be stored; trials that did not finish have no
+    rank. `evidence` is what was found about the data as a whole; `app.schemas.evidence.SearchEvidence` names its parts.
     """
     plan, request = job["plan"], job["request"]
     tolerance = float(request.get("tolerance") or 0.05)
@@ -53,6 +54,7 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
         "warnings": warnings,
         "rows": rows,
         "elements": [_element(c, e) for c, e in zip(plan["classes"], evidence, strict=True)],
+        "evidence": {},
     }
 
 

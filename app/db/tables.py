@@ -122,6 +122,7 @@ class Search(Base):
     summary: Mapped[str] = mapped_column(Text, default="")
     warnings: Mapped[list[Any]] = mapped_column(default=list)
     error: Mapped[str | None] = mapped_column(Text)
+    evidence: Mapped[dict[str, Any] | None]  # what was found about the data as a whole, not about one candidate
     rank_attempts: Mapped[int] = mapped_column(Integer, default=0)
     rank_rung_at: Mapped[datetime | None]
     rank_token: Mapped[str | None] = mapped_column(String(64))  # of the ranking that holds the lease

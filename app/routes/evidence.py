@@ -11,6 +11,7 @@ from app.dependencies import ReadAccess, Reader
 from app.pagination import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, encode_cursor
 from app.routes.groups import Domain
 from app.schemas.common import GroupFilter, SearchId, problems
+from app.schemas.evidence import SearchEvidence
 from app.schemas.searches import ElementList, Lattice, Ranking, RankingsList, Verdict
 from app.services import evidence
 from app.services.searches import timestamp
@@ -40,6 +41,18 @@ def get_elements(search_id: SearchId, principal: ReadAccess, reader: Reader) -> 
     """The orbit-loss test of each class of elements, the ground of every verdict."""
     with reader() as session:
         return evidence.elements(session, principal.owner, search_id)
+
+
+@router.get(
+    "/searches/{search_id}/evidence",
+    response_model=SearchEvidence,
+    responses=problems(404),
+    summary="Evidence about the data as a whole",
+)
+def get_evidence(search_id: SearchId, principal: ReadAccess, reader: Reader) -> Any:
+    """What belongs to no single candidate or element."""
+    with reader() as session:
+        return evidence.whole(session, principal.owner, search_id)
 
 
 @router.get(

@@ -63,6 +63,12 @@ def elements(session: Session, owner: str, search_id: str) -> dict[str, Any]:
     return {"items": items}
 
 
+def whole(session: Session, owner: str, search_id: str) -> dict[str, Any]:
+    """What a search found about its data as a whole; empty until it is done."""
+    _planned(session, owner, search_id)
+    return searches.evidence(session, search_id) or {}
+
+
 def lattice(session: Session, owner: str, search_id: str) -> dict[str, Any]:
     """Nodes and covers of a search's lattice, with what is known of each node."""
     plan = _planned(session, owner, search_id).plan

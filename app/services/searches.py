@@ -163,6 +163,7 @@ def retry(writer: sessionmaker[Session], doorbell: Doorbell, owner: str, search_
             summary="",
             warnings=planned.plan["warnings"],
             error=None,
+            evidence=None,
             rank_attempts=0,
             rank_rung_at=None,
             started_at=None,

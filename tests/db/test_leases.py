@@ -344,6 +344,7 @@ RESULT: dict[str, Any] = {
         },
     ],
     "elements": [{"element": "r180"}, {"element": "mx"}],
+    "evidence": {},
 }
 
 

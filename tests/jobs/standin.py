@@ -72,4 +72,5 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
         "warnings": [],
         "rows": rows,
         "elements": [{"element": "r180", "files": sorted(done[0]["arrays"])}],
+        "evidence": {},
     }

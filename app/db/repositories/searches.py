@@ -154,6 +154,12 @@ def elements(session: Session, search_id: str) -> Sequence[dict[str, Any]]:
     ).all()
 
 
+def evidence(session: Session, search_id: str) -> dict[str, Any] | None:
+    """Evidence about the data as a whole, of a search that the caller is already known to own."""
+    found: dict[str, Any] | None = session.scalars(select(Search.evidence).where(Search.id == search_id)).one()
+    return found
+
+
 def forget_ranking(session: Session, search_id: str) -> None:
     """Remove what a ranking wrote beside the search row."""
     session.execute(delete(Element).where(Element.search_id == search_id))
