@@ -181,16 +181,23 @@ def ranking_job(reader: sessionmaker[Session], storage: Storage, search_id: str)
         "dataset": dataset_job(storage, dataset),
         "plan": search.plan,
         "request": search.request,
-        "trials": [
-            {
-                "position": trial.position,
-                "state": trial.state,
-                "metrics": trial.metrics,
-                "error": trial.error,
-                "arrays": _arrays(storage, trial.prefix) if trial.state == DONE and trial.prefix else {},
-            }
-            for trial in trials
-        ],
+        "trials": [_trial(storage, trial) for trial in trials],
+    }
+
+
+def finished_trials(session: Session, storage: Storage, search_id: str) -> list[dict[str, Any]]:
+    """The trials of a search that are done by now, as `ranking_job` gives them."""
+    done = select(Trial).where(Trial.search_id == search_id, Trial.state == DONE).order_by(Trial.position)
+    return [_trial(storage, trial) for trial in session.execute(done).scalars()]
+
+
+def _trial(storage: Storage, trial: Trial) -> dict[str, Any]:
+    return {
+        "position": trial.position,
+        "state": trial.state,
+        "metrics": trial.metrics,
+        "error": trial.error,
+        "arrays": _arrays(storage, trial.prefix) if trial.state == DONE and trial.prefix else {},
     }
 
 

@@ -12,6 +12,7 @@ from workers.evidence.orbits import LEVEL, UNKNOWN, Defect, Witness, defect, hol
 from workers.evidence.posterior import confidence, log2_bayes_factor, posterior
 from workers.evidence.verdicts import ClassEvidence, Verdict, verdict
 from workers.scoring import Terms, accuracy_term, complexity_term, consistency_term
+from workers.stopping import saved
 
 _RIVALS = 10.0  # certified groups whose posteriors lie within this factor of the best are not told apart
 _UNEVEN = 1e-3  # p-value of support below which scaled samples lie farther from the data than samples do
@@ -54,11 +55,13 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
         "warnings": warnings,
         "rows": rows,
         "elements": [_element(c, e) for c, e in zip(plan["classes"], evidence, strict=True)],
-        "evidence": {},
+        "evidence": {"stopping": saved([done[p] for p in positions])},
     }
 
 
 def _witnesses(trial: dict[str, Any]) -> list[Witness]:
+    if not trial["metrics"]["witnesses"]:
+        return []
     base, constant, excess, cluster = (np.load(trial["arrays"][f"{name}.npy"], allow_pickle=False) for name in _FILES)
     names = trial["metrics"]["witnesses"]
     own = names[0]
@@ -123,8 +126,10 @@ def _terms(
     base = min(done)
     if all("log2_evidence" in t["metrics"] for t in done.values()) and is_trivial(plan["nodes"][base]["spec"]):
         kernel = done[position]["metrics"]["log2_evidence"] - done[base]["metrics"]["log2_evidence"]
+    # A candidate that was spared its training is given the accuracy of the one that knows no symmetry.
+    trained = done[base] if "spared" in done[position]["metrics"] else done[position]
     return Terms(
-        accuracy_term(done[position]["metrics"].get("gain_bits")),
+        accuracy_term(trained["metrics"].get("gain_bits")),
         consistency_term([evidence[c].log2_bayes_factor for c in node["classes"]], kernel),
         complexity,
     )
@@ -155,6 +160,7 @@ def _row(
         "flops",
         "fields",
         "epochs",
+        "spared",
     )
     return {
         "position": trial["position"],

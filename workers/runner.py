@@ -25,7 +25,8 @@ from app.db.tables import Dataset, Search, Trial
 from app.storage import Storage
 from workers.keeper import Keeper
 from workers.leases import Lease, Leases, Standing, Verdict
-from workers.rank import Rankings, RankLease, dataset_job, ranking_job
+from workers.rank import Rankings, RankLease, dataset_job, finished_trials, ranking_job
+from workers.stopping import stops
 from workers.trainer_handle import TrainerDied, TrainerHandle
 
 POLL_SECONDS = 0.1
@@ -190,6 +191,7 @@ class Runner:
             position = session.execute(select(Trial.position).where(Trial.id == lease.trial_id)).scalar_one()
             search = session.execute(select(Search).where(Search.id == lease.search_id)).scalar_one()
             dataset = session.execute(select(Dataset).where(Dataset.id == search.dataset_id)).scalar_one()
+            done = finished_trials(session, self._storage, lease.search_id) if stops(search.request) else []
         device = search.request.get("device") or "auto"
         return {
             "trial_id": lease.trial_id,
@@ -197,6 +199,7 @@ class Runner:
             "dataset": dataset_job(self._storage, dataset),
             "plan": search.plan,
             "position": position,
+            "done": done,
             "request": search.request,
             "threads": self._trainer.threads,
             "device": device if device != "auto" else self._device,

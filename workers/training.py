@@ -23,6 +23,7 @@ from workers.evidence.support import support
 from workers.fitting import FitOptions, Fitted, Report, fit, predict
 from workers.intervals import mean_interval
 from workers.samples import Samples, class_actions, constant_losses, interpolates, load_samples
+from workers.stopping import spared, stops
 from workers.witnesses import Testimony, bits, fold_predictors, kernel_testimony, squared, testimony
 
 
@@ -60,6 +61,10 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
     blind = set(node["classes"])
     constant = constant_losses(samples)
     config = planned_config(node, tuple(dataset["x_shape"]), samples.outputs)
+    reason = spared(job)
+    if reason is not None:
+        report(1.0, "spared")
+        return {**_spared_metrics(config, reason, job, samples, blind, out_dir), "seconds": time.monotonic() - started}
     extra = _positional(node["spec"])
     share = 0.7 if extra else 0.95
     fitted = _fit(config, samples, job, device, deadline, lambda f, m: report(share * f, m))
@@ -78,7 +83,7 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
     if kernel is not None:
         said.append(kernel[0])
         metrics["log2_evidence"] = kernel[1]
-    _write_arrays(out_dir, samples, said)
+    _write_arrays(out_dir, samples, said, request)
     shift, scale = samples.target_shift.tolist(), samples.target_scale.tolist()
     trained = Trained(config, dataset["task"], fitted.networks, fitted.temperatures, shift, scale, interpolates(plan))
     left = write_artifacts(out_dir, trained, deadline)
@@ -90,6 +95,7 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
         **metrics,
         **left,
         "witnesses": [s.name for s in said],
+        "loss_bounds": [s.bound for s in said],
         "parameters": cost.parameters,
         "flops": cost.flops,
         "fields": config.fields,
@@ -97,6 +103,23 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
         "device": device.type,
         "seconds": time.monotonic() - started,
     }
+
+
+def _spared_metrics(
+    config: NetworkConfig, reason: str, job: dict[str, Any], samples: Samples, blind: set[int], out_dir: Path
+) -> dict[str, Any]:
+    """The metrics of a candidate that was not trained: its cost, and its kernel's evidence where there is one."""
+    metrics: dict[str, Any] = {"spared": reason, "files": [], "missing": {"network": reason}, "warnings": []}
+    node = job["plan"]["nodes"][job["position"]]
+    kernel = kernel_testimony(samples, job, node["spec"], blind)
+    said = [] if kernel is None else [kernel[0]]
+    if kernel is not None:
+        metrics["log2_evidence"] = kernel[1]
+        _write_arrays(out_dir, samples, said, job["request"])
+    cost = network_cost(config)
+    about = {"parameters": cost.parameters, "flops": cost.flops, "fields": config.fields, "epochs": 0}
+    heard = {"witnesses": [s.name for s in said], "loss_bounds": [s.bound for s in said]}
+    return {**metrics, **about, **heard}
 
 
 def _positional(spec: dict[str, Any]) -> dict[str, Any] | None:
@@ -191,10 +214,13 @@ def _equivariance_error(
     return worst
 
 
-def _write_arrays(out_dir: Path, samples: Samples, said: list[Testimony]) -> None:
+def _write_arrays(out_dir: Path, samples: Samples, said: list[Testimony], request: dict[str, Any]) -> None:
     rows = np.concatenate(samples.tests)
     np.save(out_dir / "rows.npy", rows)
     np.save(out_dir / "cluster.npy", samples.cluster[rows])
     np.save(out_dir / "base.npy", np.stack([s.base for s in said]).astype(np.float32))
     np.save(out_dir / "constant.npy", np.stack([s.constant for s in said]).astype(np.float32))
     np.save(out_dir / "excess.npy", np.stack([s.excess for s in said]).astype(np.float32))
+    if stops(request):
+        np.save(out_dir / "bounded.npy", np.stack([s.bounded for s in said]).astype(np.float32))
+        np.save(out_dir / "fold.npy", np.repeat(np.arange(len(samples.tests)), [len(t) for t in samples.tests]))

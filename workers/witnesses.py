@@ -31,13 +31,15 @@ _KERNEL_WORK = 40_000_000
 class Testimony:
     """`base`: loss of each witness row; `excess`: (classes, rows), loss on moved samples minus base, mean over g, g^-1.
 
-    `constant`: the best constant's loss in the same unit.
+    `constant`: the best constant's loss in the same unit. `bounded`: the excess again, of losses cut off at `bound`.
     """
 
     name: str
     base: Array
     excess: Array
     constant: Array
+    bounded: Array
+    bound: float
 
 
 def bits(outputs: Tensor, y: Tensor) -> Tensor:
@@ -66,23 +68,32 @@ def testimony(
     Where moving x interpolates, the loss is compared with that on the sham: x moved and moved back.
     """
     domain = job["dataset"]["domain"]
-    base, excess = [], []
+    bound = loss_bound(samples)
+    base, excess, bounded = [], [], []
     for predictor, rows in zip(predictors, samples.tests, strict=True):
         x = torch.from_numpy(samples.x[rows]).to(device)
         y = targets[torch.from_numpy(rows)].to(device)
         plain = loss(predictor(x), y)
         base.append(plain.double().cpu().numpy())
-        moved = np.full((len(job["plan"]["classes"]), len(rows)), np.nan)
+        moved = np.full((2, len(job["plan"]["classes"]), len(rows)), np.nan)
         for c, actions in enumerate(class_actions(job["plan"])):
             if c in blind:
                 continue
             turned = []
             for a in actions:
                 unmoved = loss(predictor(sham_samples(x, a)), y) if a.get("interpolated") else plain
-                turned.append(loss(predictor(transform_samples(x, a, domain)), transform_labels(y, a)) - unmoved)
-            moved[c] = torch.stack(turned).mean(0).double().cpu().numpy()
-        excess.append(moved)
-    return Testimony(name, np.concatenate(base), np.concatenate(excess, axis=1), constant)
+                lost = loss(predictor(transform_samples(x, a, domain)), transform_labels(y, a))
+                turned.append(torch.stack([lost - unmoved, lost.clamp(max=bound) - unmoved.clamp(max=bound)]))
+            moved[:, c] = torch.stack(turned).mean(0).double().cpu().numpy()
+        excess.append(moved[0])
+        bounded.append(moved[1])
+    together = [np.concatenate(parts, axis=1) for parts in (excess, bounded)]
+    return Testimony(name, np.concatenate(base), together[0], constant, together[1], bound)
+
+
+def loss_bound(samples: Samples) -> float:
+    """Where bounded losses are cut off: twice the bits of a uniform guess; four times the variance of the targets."""
+    return 2.0 * float(np.log2(samples.outputs)) if samples.classification else 4.0
 
 
 def fold_predictors(fitted: Fitted, samples: Samples) -> list[Predictor]:

@@ -146,6 +146,7 @@ class SearchRequest(Strict):
                     "weights": {"accuracy": 1, "consistency": 1, "complexity": 1},
                     "budget": {"max_seconds": 600, "max_epochs": 40},
                     "matching": "parameters",
+                    "stopping": None,
                     "seed": 0,
                     "device": "auto",
                     "name": "first look",
@@ -167,6 +168,11 @@ class SearchRequest(Strict):
         "parameters",
         description="What the candidates' networks have in common: their number of parameters, or of floating-point "
         "operations.",
+    )
+    stopping: Literal["settled"] | None = Field(
+        None,
+        description="`settled`: candidates whose fate earlier networks have settled are not trained; the error rate of "
+        "what is settled so holds however often it is looked at.",
     )
     seed: int = Field(0, ge=0, le=2**31 - 1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -290,6 +296,7 @@ class RankingItem(BaseModel):
         [], description="What training left: see /v1/candidates/{id}.", examples=[["network.onnx", "equivariance.json"]]
     )
     missing: dict[str, str] = Field({}, description="Files that could not be made, with the reason.", examples=[{}])
+    spared: str | None = Field(None, description="Why its network was not trained (see `stopping` of the request).")
     state: CandidateState
     attempt: int = Field(examples=[1])
     error: str | None

@@ -107,6 +107,7 @@ def test_the_contracts_example_is_accepted(client: TestClient, rows: Rows) -> No
         ({"seed": 2**31}, "/seed"),
         ({"device": "tpu"}, "/device"),
         ({"matching": "width"}, "/matching"),
+        ({"stopping": "soon"}, "/stopping"),
         ({"name": "x" * 201}, "/name"),
         ({"name": "a\0b"}, "/name"),
         ({"webhook_url": "https://example.org/"}, "/webhook_url"),

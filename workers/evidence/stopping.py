@@ -1,0 +1,80 @@
+"""Anytime-valid evidence: e-values by which a search may stop testing an element as soon as it is settled.
+
+A p-value that is looked at after every trained network is too small too often. An e-value is a nonnegative number whose
+expectation under the hypothesis is at most 1, so that it exceeds 1 / alpha with probability at most alpha (Markov), and
+averages of e-values are e-values. Here each witness bets on every held-out cluster (Waudby-Smith and Ramdas, 2024,
+doi:10.1093/jrsssb/qkad009): with a bounded loss l, z is the bounded excess l(f(g x), g y) - l(f(x), y) less the
+tolerance's share of the bounded gain, u = z / (largest |z|), and
+
+    E = mean over stakes s of prod over clusters of (1 + s u)
+
+has expectation at most 1 when the defect of g, measured in the bounded loss, is at most the tolerance; so has it with
+1 - s u when the defect is at least the tolerance. Predictors differ between folds, so the folds' e-values are averaged.
+Every witness has a share of the whole that was fixed before it was heard, and the shares sum to at most 1: what has
+been gathered then only grows, and its last value has expectation at most 1, so it may be looked at after every witness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from workers.folds import Array
+
+STAKES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.7)
+
+
+@dataclass(frozen=True)
+class Bets:
+    """One witness's bounded losses: `gain` (rows,), constant's less its own; `excess` (classes, rows), NaN where blind.
+
+    `bound`: the largest loss; `cluster`, `fold`: (rows,); `share`: of the whole, see above.
+    """
+
+    share: float
+    gain: Array
+    excess: Array
+    bound: float
+    cluster: Array
+    fold: Array
+
+
+def log_e_value(z: Array, fold: Array, cluster: Array, largest: float) -> float:
+    """Natural logarithm of the e-value against "the mean of z is at most 0"; z (rows,) in [-largest, largest].
+
+    A cluster bets once, with the mean of its rows.
+    """
+    logs = []
+    for k in np.unique(fold):
+        rows = fold == k
+        _, codes = np.unique(cluster[rows], return_inverse=True)
+        means = np.bincount(codes, weights=z[rows]) / np.bincount(codes)
+        u = np.clip(means / largest, -1.0, 1.0)
+        logs.append([float(np.log1p(stake * u).sum()) for stake in STAKES])
+    return float(_log_mean(np.asarray(logs).ravel()))
+
+
+def settled(heard: Sequence[Bets], tolerance: float, alpha: float) -> list[str | None]:
+    """For each class "broken", "kept" or None, all of them right at once with probability 1 - alpha, at any time."""
+    classes = len(heard[0].excess) if heard else 0
+    found: list[str | None] = []
+    for c in range(classes):
+        totals = {"broken": -np.inf, "kept": -np.inf}
+        for bets in heard:
+            if np.isnan(bets.excess[c]).any():
+                continue
+            z = bets.excess[c] - tolerance * bets.gain
+            largest = (1.0 + tolerance) * bets.bound
+            for name, sign in (("broken", 1.0), ("kept", -1.0)):
+                value = log_e_value(sign * z, bets.fold, bets.cluster, largest) + np.log(bets.share)
+                totals[name] = np.logaddexp(totals[name], value)
+        limit = np.log(2.0 * classes / alpha)
+        found.append(next((name for name, total in totals.items() if total >= limit), None))
+    return found
+
+
+def _log_mean(logs: Array) -> float:
+    top = float(logs.max())
+    return top + float(np.log(np.exp(logs - top).mean()))
