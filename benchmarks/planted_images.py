@@ -40,7 +40,8 @@ def turned(x: Array, matrix: Array) -> Array:
     return x.reshape(len(x), -1)[:, grid_source(side, side, matrix)].reshape(x.shape)
 
 
-def _responses(x: Array, filters: Array) -> tuple[Array, Array]:
+def responses(x: Array, filters: Array) -> tuple[Array, Array]:
+    """Responses (n, h - 4, w - 4) of images to two filters (2, 1, 5, 5), without padding."""
     out = F.conv2d(torch.from_numpy(x[:, None]), torch.from_numpy(filters)).numpy()
     return out[:, 0], out[:, 1]
 
@@ -62,7 +63,7 @@ def plant(
         filters -= filters.mean((2, 3), keepdims=True)
 
         def value(images: Array, filters: Array = filters) -> Array:
-            kept = [FAMILIES[family](*_responses(turned(images, g), filters)) for g in members]
+            kept = [FAMILIES[family](*responses(turned(images, g), filters)) for g in members]
             return np.asarray(np.mean(kept, axis=0))
 
         plain = value(x)
