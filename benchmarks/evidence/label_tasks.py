@@ -86,7 +86,7 @@ def quarter_turns(n: int = 2000, seed: int = 0, side: int = 14, flips: float = 0
 
 
 def gradients(n: int = 2000, seed: int = 0, side: int = 14, slope: float = 0.12) -> LabelTask:
-    """Noise images on a ramp of brightness that rises towards +x, +y, -x or -y: the class says where to.
+    """Noise images on a ramp of brightness that rises to the right, down, left or up: the class says where to.
 
     The whole square group permutes the four directions. Truth: D4.
     """
@@ -94,7 +94,7 @@ def gradients(n: int = 2000, seed: int = 0, side: int = 14, slope: float = 0.12)
     y = rng.integers(4, size=n)
     along = np.arange(side) - (side - 1) / 2
     towards = np.stack([rotation(90.0 * k) @ np.array([1.0, 0.0]) for k in range(4)])[y]
-    ramp = towards[:, 0, None, None] * along[None, None, :] - towards[:, 1, None, None] * along[None, :, None]
+    ramp = towards[:, 0, None, None] * along[None, None, :] + towards[:, 1, None, None] * along[None, :, None]
     x = (rng.standard_normal((n, side, side)) + slope * ramp).astype(np.float32)
     x -= x.mean((1, 2), keepdims=True)
     quarter, mirror = [1, 2, 3, 0], [2, 1, 0, 3]

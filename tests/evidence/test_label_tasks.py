@@ -23,8 +23,8 @@ def test_gradients_turn_as_their_planted_action_says():
     along = np.arange(side) - (side - 1) / 2
 
     def steepest(x):
-        right, up = (x * along).sum((1, 2)), -(x * along[:, None]).sum((1, 2))
-        return np.argmax([right, up, -right, -up], axis=0)
+        right, down = (x * along).sum((1, 2)), (x * along[:, None]).sum((1, 2))
+        return np.argmax([right, down, -right, -down], axis=0)
 
     assert (steepest(task.x) == task.y).all()
     for generator, image in zip(planar_generators("D4"), task.action, strict=True):
