@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from models.groups.action import is_trivial
-from workers.evidence.orbits import LEVEL, UNKNOWN, Defect, Witness, defect, holm
+from workers.evidence.orbits import CROSS_FITTED, LEVEL, UNKNOWN, Defect, Witness, contrast
 from workers.evidence.posterior import confidence, log2_bayes_factor, posterior
+from workers.evidence.simultaneous import adjusted_p_values, critical_value, flips
 from workers.evidence.verdicts import ClassEvidence, Verdict, verdict
 from workers.scoring import Terms, accuracy_term, complexity_term, consistency_term
 from workers.stopping import saved
@@ -30,11 +31,12 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
     plan, request = job["plan"], job["request"]
     tolerance = float(request.get("tolerance") or 0.05)
     done = {t["position"]: t for t in job["trials"] if t["state"] == "done"}
-    witnesses = [w for position in sorted(done) for w in _witnesses(done[position])]
-    evidence = _class_evidence(plan, done, witnesses, tolerance)
+    folds = int(request.get("folds") or 1)
+    witnesses = [w for position in sorted(done) for w in _witnesses(done[position], folds)]
+    evidence, quantile = _class_evidence(plan, done, witnesses, tolerance)
     learned = any(w.informed for w in witnesses)
     verdicts = {
-        p: verdict([evidence[c] for c in plan["nodes"][p]["classes"]], tolerance, len(evidence), learned) for p in done
+        p: verdict([evidence[c] for c in plan["nodes"][p]["classes"]], tolerance, quantile, learned) for p in done
     }
     terms = {p: _terms(plan, p, done, evidence, learned) for p in done}
     positions = sorted(done)
@@ -59,46 +61,61 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _witnesses(trial: dict[str, Any]) -> list[Witness]:
+def _witnesses(trial: dict[str, Any], folds: int) -> list[Witness]:
+    """The witnesses of one trial; `folds` as asked for, where the trial does not say how many there were."""
     if not trial["metrics"]["witnesses"]:
         return []
     base, constant, excess, cluster = (np.load(trial["arrays"][f"{name}.npy"], allow_pickle=False) for name in _FILES)
-    names = trial["metrics"]["witnesses"]
-    own = names[0]
+    metrics = trial["metrics"]
+    names = metrics["witnesses"]
+    shares = metrics.get("validation_shares") or [None] * len(names)
+    dependence = CROSS_FITTED if int(metrics.get("folds") or folds) > 1 else 1.0
     return [
-        Witness(name if k == 0 else f"{own}, {name}", base[k].astype(float), constant[k].astype(float),
-                excess[k].astype(float), cluster)
+        Witness(
+            name=name if k == 0 else f"{names[0]}, {name}",
+            base=base[k].astype(float),
+            constant=constant[k].astype(float),
+            excess=excess[k].astype(float),
+            cluster=cluster,
+            share=shares[k],
+            dependence=dependence,
+        )
         for k, name in enumerate(names)
-    ]  # fmt: skip
+    ]
 
 
 def _class_evidence(
     plan: dict[str, Any], done: dict[int, dict[str, Any]], witnesses: list[Witness], tolerance: float
-) -> list[ClassEvidence]:
+) -> tuple[list[ClassEvidence], float]:
+    """What is known of every class, and the standard errors at which upper bounds hold for all of them at once."""
     count = len(plan["classes"])
     supports = next((t["metrics"]["support"] for _, t in sorted(done.items()) if "support" in t["metrics"]), None)
-    found = [defect(witnesses, c) if witnesses else UNKNOWN for c in range(count)]
+    contrasts = [contrast(witnesses, c) for c in range(count)]
+    found = [UNKNOWN if c is None else c.defect() for c in contrasts]
     statuses = ["unclear"] * count
     if supports:
         known = zip(plan["classes"], supports, found, strict=True)
         statuses = [_status(planned, shown, f, tolerance) for planned, shown, f in known]
-    p_values = [
-        f.p_value(tolerance) if f.known and s != "not_shown" else 1.0 for f, s in zip(found, statuses, strict=True)
-    ]
-    adjusted = holm(p_values)
-    return [
+    tested = {i: c for i, c in enumerate(contrasts) if c is not None and statuses[i] != "not_shown"}
+    adjusted, quantile = dict.fromkeys(range(count), 1.0), 0.0
+    if tested:
+        chance = flips(list(tested.values()))
+        quantile = critical_value(chance, [found[i] for i in tested])
+        adjusted |= dict(zip(tested, adjusted_p_values(chance, list(tested.values()), tolerance), strict=True))
+    evidence = [
         ClassEvidence(
             element=c["element"],
             title=c["title"],
             defect=found[i],
             support=statuses[i],
-            p_value=p_values[i],
-            p_holm=adjusted[i],
+            p_value=tested[i].p_value(tolerance) if i in tested else 1.0,
+            p_adjusted=adjusted[i],
             log2_bayes_factor=0.0 if statuses[i] == "not_shown" else log2_bayes_factor(found[i], tolerance),
             support_p_value=supports[i]["p_value"] if supports else None,
         )
         for i, c in enumerate(plan["classes"])
     ]
+    return evidence, quantile
 
 
 def _status(planned: dict[str, Any], shown: dict[str, Any], found: Defect, tolerance: float) -> str:
@@ -199,7 +216,8 @@ def _element(planned: dict[str, Any], found: ClassEvidence) -> dict[str, Any]:
         },
         "defect": _interval(found.defect),
         "p_value": found.p_value if found.defect.known else None,
-        "p_holm": found.p_holm if found.defect.known else None,
+        "p_holm": found.p_adjusted if found.defect.known else None,
+        "p_adjusted": found.p_adjusted if found.defect.known else None,
         "log10_bayes_factor": found.log2_bayes_factor * math.log10(2.0),
         "learned_share": found.defect.learned,
         "refuted": found.refuted,

@@ -333,8 +333,11 @@ class ElementItem(BaseModel):
     order: int | None = Field(None, examples=[4])
     in_groups: list[str] = Field(default_factory=list, examples=[["C4", "D4"]])
     defect: Defect | None = None
-    p_value: float | None = None
-    p_holm: float | None = None
+    p_value: float | None = Field(None, description='For "the defect is at most the tolerance", this element alone.')
+    p_holm: float | None = Field(None, description="The same as `p_adjusted`, under its first name.")
+    p_adjusted: float | None = Field(
+        None, description="Adjusted for all elements of the search (step-down, by random signs); below .05 refutes."
+    )
     log10_bayes_factor: float | None = None
     witnesses: Any = None
     support: Support | None = None

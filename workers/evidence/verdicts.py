@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy import stats
-
 from workers.evidence.orbits import LEVEL, Defect
 
 APPROXIMATE = 0.2
@@ -21,13 +19,13 @@ class ClassEvidence:
     defect: Defect
     support: str  # shown | unclear | not_shown
     p_value: float
-    p_holm: float
+    p_adjusted: float
     log2_bayes_factor: float
     support_p_value: float | None = None
 
     @property
     def refuted(self) -> bool:
-        return self.defect.known and self.support != "not_shown" and self.p_holm < LEVEL
+        return self.defect.known and self.support != "not_shown" and self.p_adjusted < LEVEL
 
 
 @dataclass(frozen=True)
@@ -40,10 +38,11 @@ class Verdict:
     factor: float | None = None
 
 
-def verdict(members: list[ClassEvidence], tolerance: float, classes: int, learned: bool) -> Verdict:
-    """The verdict on a group of element classes `members`; bounds hold at once over all `classes` of the lattice.
+def verdict(members: list[ClassEvidence], tolerance: float, quantile: float, learned: bool) -> Verdict:
+    """The verdict on a group of element classes `members`.
 
-    `learned`: some witness beat the best constant predictor; without it nothing can be said of any group.
+    `quantile`: standard errors at which the upper bounds hold at once over all classes of the lattice. `learned`: some
+    witness beat the best constant predictor; without it nothing can be said of any group.
     """
     if not learned:
         return Verdict("undetermined", "no network predicts better than a constant: the data shows no signal to test")
@@ -57,8 +56,7 @@ def verdict(members: list[ClassEvidence], tolerance: float, classes: int, learne
     silent = [m for m in members if not m.defect.known]
     if silent:
         return Verdict("undetermined", f"no witness could test {silent[0].title}", silent[0].element)
-    alpha = LEVEL / max(classes, 1)
-    bounds = [(m.defect.upper(alpha), m) for m in members]
+    bounds = [(m.defect.bound(quantile), m) for m in members]
     worst_bound, widest = max(bounds, key=lambda pair: pair[0], default=(0.0, None))
     if widest is None:
         return Verdict("certified", "it asks for no symmetry that could fail")
@@ -66,7 +64,7 @@ def verdict(members: list[ClassEvidence], tolerance: float, classes: int, learne
         return Verdict(
             "certified", f"every element costs at most {worst_bound:.1%} of what was learned", widest.element
         )
-    factor = max(_factor(m, tolerance, alpha) for _, m in bounds)
+    factor = max(m.defect.more_data(quantile, tolerance) for _, m in bounds)
     if worst_bound <= APPROXIMATE:
         reason = f"every element costs at most {worst_bound:.1%} of what was learned"
         return Verdict("approximate", reason, widest.element, factor if math.isfinite(factor) else None)
@@ -81,13 +79,3 @@ def verdict(members: list[ClassEvidence], tolerance: float, classes: int, learne
 
 def _percent(member: ClassEvidence) -> str:
     return "all" if member.defect.value >= 1 else f"{member.defect.value:.0%}"
-
-
-def _factor(member: ClassEvidence, tolerance: float, alpha: float) -> float:
-    """How many times the data would bring the bound to the tolerance, if the defect stays what it is."""
-    room = tolerance - max(member.defect.value, 0.0)
-    if room <= 0:
-        return math.inf
-    quantile = float(stats.t.ppf(1 - alpha, member.defect.freedom))
-    ratio = quantile * member.defect.error / room
-    return max(1.0, ratio * ratio)  # infinite where ** would raise OverflowError

@@ -71,7 +71,7 @@ export function elementsTable(items, tolerance, groupOf) {
       {},
       el("th", { scope: "row" }, item.title ?? item.element),
       cell("Defect", el("div", { class: "defect-cell" }, chart(item, scale, tolerance), el("span", { class: "numbers" }, fixed(item.defect?.value), el("small", {}, interval(item.defect))))),
-      cell("p (Holm)", item.p_holm === 0 ? "<\u00a010⁻³⁰⁰" : number(item.p_holm)),
+      cell("p (all elements)", item.p_holm === 0 ? "<\u00a010⁻³⁰⁰" : number(item.p_holm)),
       cell("log₁₀ Bayes factor", fixed(item.log10_bayes_factor, 1)),
       cell("Poses in the data", item.support ? SUPPORT[item.support.status] ?? item.support.status : "–"),
       cell("In groups", el("span", { class: "groups" }, [...new Set((item.in_groups ?? []).map(groupOf))].map((name) => groupName(name)))),
@@ -86,7 +86,7 @@ export function elementsTable(items, tolerance, groupOf) {
       el(
         "tr",
         {},
-        ["Element", ["Defect and its interval", el("div", { class: "defect-cell" }, axis(scale, tolerance), el("span", { class: "numbers" }))], "p (Holm)", "log₁₀ Bayes factor", "Poses in the data", "In groups"].map((head) =>
+        ["Element", ["Defect and its interval", el("div", { class: "defect-cell" }, axis(scale, tolerance), el("span", { class: "numbers" }))], "p (all elements)", "log₁₀ Bayes factor", "Poses in the data", "In groups"].map((head) =>
           el("th", { scope: "col" }, head),
         ),
       ),
