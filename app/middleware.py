@@ -58,7 +58,8 @@ class Observe:
                 headers = message.setdefault("headers", [])
                 if not any(name == b"cache-control" for name, _ in headers):
                     headers.append((b"cache-control", b"no-store"))
-                headers.extend(SECURITY_HEADERS)
+                own = {name for name, _ in headers}  # a route may name a policy of its own
+                headers.extend(pair for pair in SECURITY_HEADERS if pair[0] not in own)
                 headers.append((b"x-request-id", request_id.encode()))
                 self._note(scope, status, time.perf_counter() - started)
             await send(message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse
 
 from app.db.repositories import searches as repository
 from app.dependencies import ReadAccess, Reader
@@ -13,7 +14,7 @@ from app.routes.groups import Domain
 from app.schemas.common import GroupFilter, SearchId, problems
 from app.schemas.evidence import SearchEvidence
 from app.schemas.searches import ElementList, Lattice, Ranking, RankingsList, Verdict
-from app.services import evidence
+from app.services import evidence, report
 from app.services.searches import timestamp
 
 router = APIRouter(prefix="/v1", tags=["evidence"])
@@ -53,6 +54,20 @@ def get_evidence(search_id: SearchId, principal: ReadAccess, reader: Reader) -> 
     """What belongs to no single candidate or element."""
     with reader() as session:
         return evidence.whole(session, principal.owner, search_id)
+
+
+@router.get(
+    "/searches/{search_id}/report",
+    response_class=HTMLResponse,
+    responses=problems(404, 409),
+    summary="The report, as one HTML file",
+)
+def get_report(search_id: SearchId, principal: ReadAccess, reader: Reader) -> HTMLResponse:
+    """Answer, lattice, candidates, elements and methods of a finished search; needs no other file, and prints."""
+    with reader() as session:
+        page = report.render(session, principal.owner, search_id)
+    name = f'inline; filename="{search_id}.html"'
+    return HTMLResponse(page, headers={"Content-Security-Policy": report.REPORT_CSP, "Content-Disposition": name})
 
 
 @router.get(

@@ -154,6 +154,11 @@ def elements(session: Session, search_id: str) -> Sequence[dict[str, Any]]:
     ).all()
 
 
+def dataset_of(session: Session, search_id: str) -> Dataset:
+    """The data set of a search that the caller is already known to own, deleted or not."""
+    return session.execute(select(Dataset).join(Search).where(Search.id == search_id)).scalar_one()
+
+
 def evidence(session: Session, search_id: str) -> dict[str, Any] | None:
     """Evidence about the data as a whole, of a search that the caller is already known to own."""
     found: dict[str, Any] | None = session.scalars(select(Search.evidence).where(Search.id == search_id)).one()

@@ -170,6 +170,11 @@ export function jsonLink(path, text, filename) {
   return el("a", { href: path, onclick: open }, text);
 }
 
+// A link to a page of the API: opened, or with a key, which a navigation cannot carry, saved as a file.
+export function pageLink(path, text, filename, onerror) {
+  return sessionStorage.getItem(STORE) ? fileLink(path, text, filename, onerror) : el("a", { href: path }, text);
+}
+
 // A link to a file, fetched and saved, so that onerror receives what a plain navigation would show as a page.
 export function fileLink(path, text, filename, onerror) {
   const open = async (event) => {

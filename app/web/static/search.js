@@ -1,6 +1,6 @@
 // The page of one search: the answer first, then the ranking, the lattice and the evidence behind it.
 
-import { ApiError, follow, jsonLink, request } from "./api.js";
+import { ApiError, follow, jsonLink, pageLink, request } from "./api.js";
 import { byId, el, notice, show, svg } from "./dom.js";
 import { count, duration, groupParts, moment, percent } from "./format.js";
 import { elementsTable } from "./elements.js";
@@ -181,8 +181,12 @@ function drawElements(items, nodes) {
 }
 
 function drawLinks() {
-  const links = [["", "search"], ["/ranking", "ranking"], ["/elements", "elements"], ["/lattice", "lattice"]];
-  byId("raw").replaceChildren(...links.map(([path, name]) => jsonLink(`${base}${path}`, `${name} as JSON`, `${id}${path.replace("/", "-")}.json`)));
+  const links = [["", "search"], ["/ranking", "ranking"], ["/elements", "elements"], ["/lattice", "lattice"], ["/evidence", "evidence"]];
+  const report = pageLink(`${base}/report`, "report to print or keep", `${id}.html`, (error) => notice(byId("notice"), error.message));
+  byId("raw").replaceChildren(
+    ...(search.state === "done" ? [report] : []),
+    ...links.map(([path, name]) => jsonLink(`${base}${path}`, `${name} as JSON`, `${id}${path.replace("/", "-")}.json`)),
+  );
 }
 
 async function refresh() {
@@ -195,6 +199,7 @@ async function refresh() {
   drawRanking(evidence.items);
   drawLattice(hasse);
   drawElements(evidence.items, hasse.nodes);
+  drawLinks();
 }
 
 // At most one refresh at a time and one a second, and never a stale last one.
@@ -238,7 +243,6 @@ async function start() {
     return;
   }
   byId("legend").replaceChildren(legend());
-  drawLinks();
   show(byId("loading"), false);
   show(byId("content"), true);
   drawHeading();

@@ -1,0 +1,103 @@
+"""The report of a finished search: one HTML file that needs nothing else, fit to print or to keep beside a paper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import ChainableUndefined, Environment, FileSystemLoader
+from sqlalchemy.orm import Session
+
+from app.db import states
+from app.db.repositories import searches
+from app.errors import Problem
+from app.services import evidence
+from app.services.hasse import arrange
+from app.services.searches import body
+
+TEMPLATES = Path(__file__).parent.parent / "web" / "templates"
+# Only its own style sheet; it has no script and asks for nothing.
+REPORT_CSP = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+NODE_WIDTH, NODE_HEIGHT, GAP_X, GAP_Y = 96, 46, 14, 40  # pixels of the lattice's picture
+WIDEST_DEFECT = 1.5  # a bar of the evidence ends here
+
+
+def render(session: Session, owner: str, search_id: str) -> str:
+    """The report as HTML. Raises a 404 problem for no such search, 409 for one that is not done."""
+    row = searches.find(session, owner, search_id)
+    if row is None:
+        raise Problem.not_found("search", search_id)
+    if row["state"] != states.DONE:
+        raise Problem(409, "Not in this state", f"The search is {row['state']}; a report is made of one that is done.",
+                      slug="state")  # fmt: skip
+    dataset = searches.dataset_of(session, search_id)
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=ChainableUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters.update(number=number, percent=percent, span=span)
+    ranking = evidence.ranking(session, owner, search_id)
+    return environment.get_template("report.html").render(
+        search=body(row),
+        dataset=dataset,
+        ranking=ranking,
+        elements=evidence.elements(session, owner, search_id)["items"],
+        lattice=_picture(evidence.lattice(session, owner, search_id)),
+        found=evidence.whole(session, owner, search_id),
+        widest=WIDEST_DEFECT,
+    )
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """A number in few significant digits; a dash for none."""
+    if not isinstance(value, int | float):
+        return "–"
+    text = f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}g}"
+    return text.replace("-", "−")
+
+
+def percent(value: Any) -> str:
+    """A share in per cent; a dash for none."""
+    return f"{100 * value:.1f} %" if isinstance(value, int | float) else "–"
+
+
+def span(interval: Any, digits: int = 3) -> str:
+    """`mean (low to high)` of an interval, which may have no ends; a dash for none."""
+    if not isinstance(interval, dict):
+        return "–"
+    middle = interval.get("mean", interval.get("value"))
+    low, high = interval.get("low"), interval.get("high")
+    text = number(middle, digits)
+    return text if low is None or high is None else f"{text} ({number(low, digits)} to {number(high, digits)})"
+
+
+def _picture(lattice: dict[str, Any]) -> dict[str, Any]:
+    """Pixels of the Hasse diagram: {width, height, nodes: [{x, y, ...}], lines: [{x1, y1, x2, y2}]}."""
+    places = arrange(len(lattice["nodes"]), lattice["covers"])
+    half = max((abs(place) for place, _ in places), default=0.0)
+    top = max((level for _, level in places), default=0)
+    nodes = [
+        {
+            **node,
+            "x": (half + place) * (NODE_WIDTH + GAP_X) + NODE_WIDTH / 2 + 2,
+            "y": (top - level) * (NODE_HEIGHT + GAP_Y) + NODE_HEIGHT / 2 + 2,
+        }
+        for node, (place, level) in zip(lattice["nodes"], places, strict=True)
+    ]
+    lines = [
+        {
+            "x1": nodes[lower]["x"], "y1": nodes[lower]["y"] - NODE_HEIGHT / 2,
+            "x2": nodes[upper]["x"], "y2": nodes[upper]["y"] + NODE_HEIGHT / 2,
+        }
+        for lower, upper in lattice["covers"]
+    ]  # fmt: skip
+    return {
+        "width": 2 * half * (NODE_WIDTH + GAP_X) + NODE_WIDTH + 4,
+        "height": top * (NODE_HEIGHT + GAP_Y) + NODE_HEIGHT + 4,
+        "node_width": NODE_WIDTH,
+        "node_height": NODE_HEIGHT,
+        "nodes": nodes,
+        "lines": lines,
+    }

@@ -1,0 +1,72 @@
+"""The report of a search: one HTML file that stands alone."""
+
+from __future__ import annotations
+
+import itertools
+from html.parser import HTMLParser
+
+from fastapi.testclient import TestClient
+
+from app.services.hasse import arrange
+from tests.api.rows import Rows
+
+
+class Page(HTMLParser):
+    """Tags in order, visible text, and every address that the page names."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.text = ""
+        self.addresses: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "action")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_a_report_stands_alone_and_says_the_answer_first(client: TestClient, rows: Rows) -> None:
+    answer = client.get(f"/v1/searches/{rows.search(state='done')}/report")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "style-src 'unsafe-inline'" in answer.headers["content-security-policy"]
+    assert answer.headers.get_list("content-security-policy") == [answer.headers["content-security-policy"]]
+    page = Page(answer.text)
+    assert page.addresses == []
+    assert not {"script", "link", "img", "iframe", "form"} & set(page.tags)
+    assert page.text.index("Quarter turns.") < page.text.index("Candidates, best first") < page.text.index("Methods")
+    for said in ("✓ certified", "90.0 %", "r90", "1,234", "0.01 (−0.01 to 0.03)", "0.9 (0.85 to 0.95)"):
+        assert said in page.text
+
+
+def test_a_report_shows_names_as_text(client: TestClient, rows: Rows) -> None:
+    name = "<script>alert(1)</script>"
+    dataset = rows.dataset(name=name, classes=["<b>", "&amp;"])
+    answer = client.get(f"/v1/searches/{rows.search(dataset, state='done', name=name, warnings=[name])}/report")
+    page = Page(answer.text)
+    assert not {"script", "b"} & set(page.tags)
+    assert page.text.count(name) >= 3
+
+
+def test_only_finished_searches_have_a_report(client: TestClient, rows: Rows) -> None:
+    for state in ("queued", "running", "failed", "cancelled"):
+        answer = client.get(f"/v1/searches/{rows.search(state=state)}/report")
+        assert answer.status_code == 409
+        assert state in answer.json()["detail"]
+    assert client.get("/v1/searches/sr_nothing/report").status_code == 404
+    strangers = rows.search(rows.dataset("somebody"), owner="somebody", state="done")
+    assert client.get(f"/v1/searches/{strangers}/report").status_code == 404
+
+
+def test_lattices_are_drawn_with_larger_groups_above_and_no_two_in_one_place() -> None:
+    covers = [(0, 1), (0, 2), (0, 3), (1, 4), (2, 4), (3, 5), (4, 6), (5, 6)]
+    places = arrange(7, covers)
+    assert all(places[upper][1] > places[lower][1] for lower, upper in covers)
+    assert len(set(places)) == 7
+    assert all(abs(a[0] - b[0]) >= 1 for a, b in itertools.combinations(places, 2) if a[1] == b[1])
+    assert arrange(0, []) == []
+    assert arrange(2, []) == [(-0.5, 0), (0.5, 0)]
