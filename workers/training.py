@@ -22,9 +22,10 @@ from workers.artifacts import write_artifacts
 from workers.evidence.support import support
 from workers.fitting import FitOptions, Fitted, Report, fit, predict
 from workers.intervals import mean_interval
+from workers.kernel_evidence import kernel_said
 from workers.samples import Samples, class_actions, constant_losses, interpolates, load_samples
 from workers.stopping import spared, stops
-from workers.witnesses import Testimony, bits, fold_predictors, kernel_testimony, squared, testimony
+from workers.witnesses import Testimony, bits, fold_predictors, squared, testimony
 
 
 def pick_device(name: str) -> torch.device:
@@ -79,11 +80,12 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
         out_of_time |= other.out_of_time
     if is_trivial(node["spec"]):
         metrics["support"] = [support(samples, a[0], dataset["domain"]) for a in class_actions(plan)]
-    kernel = kernel_testimony(samples, job, node["spec"], blind)
+    kernel = kernel_said(samples, job, node["spec"], blind)
     if kernel is not None:
-        said.append(kernel[0])
-        metrics["log2_evidence"] = kernel[1]
-    _write_arrays(out_dir, samples, said, request)
+        metrics |= kernel.metrics()
+        if kernel.testimony is not None:
+            said.append(kernel.testimony)
+    write_arrays(out_dir, samples, said, request)
     shift, scale = samples.target_shift.tolist(), samples.target_scale.tolist()
     trained = Trained(config, dataset["task"], fitted.networks, fitted.temperatures, shift, scale, interpolates(plan))
     left = write_artifacts(out_dir, trained, deadline)
@@ -111,11 +113,12 @@ def _spared_metrics(
     """The metrics of a candidate that was not trained: its cost, and its kernel's evidence where there is one."""
     metrics: dict[str, Any] = {"spared": reason, "files": [], "missing": {"network": reason}, "warnings": []}
     node = job["plan"]["nodes"][job["position"]]
-    kernel = kernel_testimony(samples, job, node["spec"], blind)
-    said = [] if kernel is None else [kernel[0]]
+    kernel = kernel_said(samples, job, node["spec"], blind)
+    said = [] if kernel is None or kernel.testimony is None else [kernel.testimony]
     if kernel is not None:
-        metrics["log2_evidence"] = kernel[1]
-        _write_arrays(out_dir, samples, said, job["request"])
+        metrics |= kernel.metrics()
+    if said:
+        write_arrays(out_dir, samples, said, job["request"])
     cost = network_cost(config)
     about = {"parameters": cost.parameters, "flops": cost.flops, "fields": config.fields, "epochs": 0}
     heard = {"witnesses": [s.name for s in said], "loss_bounds": [s.bound for s in said]}
@@ -214,7 +217,8 @@ def _equivariance_error(
     return worst
 
 
-def _write_arrays(out_dir: Path, samples: Samples, said: list[Testimony], request: dict[str, Any]) -> None:
+def write_arrays(out_dir: Path, samples: Samples, said: list[Testimony], request: dict[str, Any]) -> None:
+    """The files of a trial that tell what its witnesses said (see `run_trial`)."""
     rows = np.concatenate(samples.tests)
     np.save(out_dir / "rows.npy", rows)
     np.save(out_dir / "cluster.npy", samples.cluster[rows])

@@ -15,16 +15,12 @@ import torch
 from torch import Tensor
 
 from models.actions.samples import sham_samples, transform_labels, transform_samples
-from models.groups.action import from_spec, is_family
-from models.kernels import Regressor
 from workers.fitting import Fitted, predict, sample_losses
 from workers.folds import Array
-from workers.samples import Samples, class_actions, labels_move
+from workers.samples import Samples, class_actions
 
 Predictor = Callable[[Tensor], Tensor]
 LossFunction = Callable[[Tensor, Tensor], Tensor]
-_KERNEL_ROWS = 1200
-_KERNEL_WORK = 40_000_000
 
 
 @dataclass
@@ -110,36 +106,3 @@ def _mean_predictor(fitted: Fitted, members: Sequence[int]) -> Predictor:
         return torch.stack(outputs).mean(0)
 
     return call
-
-
-def kernel_testimony(
-    samples: Samples, job: dict[str, Any], spec: dict[str, Any], blind: set[int]
-) -> tuple[Testimony, float] | None:
-    """A Gaussian process with the candidate's group as one more witness, and its log evidence in bits.
-
-    None where it does not apply: images, families, classes, labels that move, too many samples for n^3.
-    """
-    if is_family(spec):
-        return None
-    acting = from_spec(spec)
-    n = len(samples.x)
-    if spec["domain"] != "vector" or samples.classification or labels_move(job["plan"]):
-        return None
-    if n > _KERNEL_ROWS or n * n * acting.group.order > _KERNEL_WORK:
-        return None
-    x, y = torch.from_numpy(samples.x).double(), torch.from_numpy(samples.y).double()
-    predictors: list[Predictor] = []
-    constants = []
-    for split, rows in zip(samples.splits, samples.tests, strict=True):
-        fitted = torch.from_numpy(np.concatenate([split.train, split.validation]))
-        predictors.append(_kernel_predictor(Regressor(acting, x[fitted], y[fitted])))
-        constants.append(squared(y[fitted].mean(0), y[torch.from_numpy(rows)]).numpy())
-    cpu = torch.device("cpu")
-    said = testimony("kernel", predictors, samples, y, squared, job, blind, np.concatenate(constants), cpu)
-    _, first = np.unique(samples.cluster, return_index=True)
-    whole = Regressor(acting, x[first], y[first])
-    return said, whole.found.log_evidence / float(np.log(2.0))
-
-
-def _kernel_predictor(regressor: Regressor) -> Predictor:
-    return lambda x: regressor(x.double())

@@ -1,0 +1,213 @@
+"""Random tasks on vectors with a planted group, and searches over them without networks.
+
+A task: d = 2 to 4 coordinates (normal, uniform or Student t with 3 degrees of freedom), 30 to 250 samples, a random
+function averaged over a random subgroup of a lattice, noise of .05 to 1 of its spread; regressions, two classes, and
+labels that change sign. Every class of elements outside the planted group changes at least a tenth of the function's
+variance (of the labels, for classes). The witnesses are the Gaussian processes of the candidates: all that runs is the
+service's own code, but for the training of networks.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.actions.samples import transform_outputs, transform_samples
+from models.groups.action import from_spec, is_trivial
+from models.groups.plan import plan_search
+from workers.evidence.support import support
+from workers.intervals import mean_interval
+from workers.kernel_evidence import kernel_said
+from workers.ranking import rank_search
+from workers.samples import class_actions, load_samples
+from workers.training import write_arrays
+
+Array = NDArray[Any]
+Function = Callable[[Array], Array]
+LATTICES: dict[str, tuple[int, list[dict[str, Any]]]] = {  # least dimension, candidates
+    "D4": (2, [{"group": "D4", "on": [0, 1]}]),
+    "S3": (3, [{"group": "S3", "on": [0, 1, 2]}]),
+    "flips": (3, [{"group": "Flips", "on": [0, 1, 2]}]),
+    "D4 and sign": (2, [{"group": "D4", "on": [0, 1]}, {"group": "D4", "on": [0, 1], "labels": "sign"}]),
+}
+_MARGIN = 0.1
+
+
+@dataclass(frozen=True)
+class Task:
+    """`truth`: position of the planted group in the plan."""
+
+    kind: str
+    task: str
+    d: int
+    n: int
+    noise: float
+    inputs: str
+    x: Array
+    y: Array
+    plan: dict[str, Any]
+    truth: int
+
+
+def planned(
+    candidates: list[Any], d: int, task: str, classes: int | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(facts of a data set of vectors, plan of the search)."""
+    facts = {
+        "domain": "vector",
+        "x_shape": [d],
+        "task": task,
+        "target_dim": 1 if task == "regression" else None,
+        "classes": classes,
+    }
+    return facts, plan_search(candidates, **facts, include_subgroups=True, max_candidates=64)  # type: ignore[arg-type]
+
+
+def random_function(rng: np.random.Generator, d: int) -> Function:
+    """One of four families that no kernel favours: waves, a tanh network, a clipped cubic, sums of steps."""
+    kind = rng.integers(4)
+    w = rng.normal(size=(8, d))
+    shift, weight = rng.uniform(0, 2 * np.pi, 8), rng.normal(size=8)
+    if kind == 0:
+        return lambda x: np.sin(x @ w.T * 0.8 + shift) @ weight
+    if kind == 1:
+        return lambda x: np.tanh(x @ w.T * 1.5 + shift - np.pi) @ weight
+    if kind == 2:
+        return lambda x: _cubic(np.clip(x, -3, 3), w)
+    return lambda x: (1.0 / (1.0 + np.exp(-6.0 * (x @ w[:4].T + 0.3 * weight[:4])))) @ weight[4:]
+
+
+def _cubic(x: Array, w: Array) -> Array:
+    return np.asarray((x @ w[:3].T + 0.5).prod(1) + (x @ w[3]) ** 2 + 2.0 * (x @ w[4]))
+
+
+def _inputs(rng: np.random.Generator, kind: str, n: int, d: int) -> Array:
+    if kind == "normal":
+        return rng.normal(size=(n, d))
+    if kind == "uniform":
+        return rng.uniform(-math.sqrt(3.0), math.sqrt(3.0), (n, d))
+    return rng.standard_t(3, (n, d)) / math.sqrt(3.0)
+
+
+def draw(seed: int) -> Task:
+    """The task of a seed."""
+    rng = np.random.default_rng([seed, 2303])
+    while True:
+        kind = str(rng.choice(list(LATTICES)))
+        task = "classification" if rng.random() < 0.3 else "regression"
+        least, candidates = LATTICES[kind]
+        d = int(rng.integers(least, 5))
+        n = round(float(np.exp(rng.uniform(np.log(30), np.log(250)))))
+        noise = float(np.exp(rng.uniform(np.log(0.05), 0.0)))
+        inputs = str(rng.choice(["normal", "uniform", "t3"]))
+        if task == "classification":
+            candidates = [{**c, "labels": "swap"} if "labels" in c else c for c in candidates]
+        _, plan = planned(candidates, d, task, 2 if task == "classification" else None)
+        truth = int(rng.integers(len(plan["nodes"])))
+        function = _planted(rng, plan, truth, d, task)
+        many = _inputs(rng, inputs, 2000, d)
+        if function is None or not _firm(function, many, plan, truth, task):
+            continue
+        x = _inputs(rng, inputs, n, d).astype(np.float32)
+        y = function(x.astype(float)) + noise * rng.normal(size=n)
+        if task == "classification":
+            y = (y > 0).astype(np.int64)
+            if min(y.sum(), n - y.sum()) < 8:
+                continue
+        else:
+            y = y.astype(np.float32)[:, None]
+        return Task(kind, task, d, n, noise, inputs, x, y, plan, truth)
+
+
+def _planted(rng: np.random.Generator, plan: dict[str, Any], truth: int, d: int, task: str) -> Function | None:
+    """A random function averaged over the planted group with its label action; unit spread, classes in balance."""
+    inner = random_function(rng, d)
+    acting = from_spec(plan["nodes"][truth]["spec"])
+    where = list(acting.coordinates)
+    matrices = acting.x_matrices() if acting.group.order > 1 else np.eye(len(where))[None]
+    signs = np.ones(len(matrices))
+    if acting.y is not None:
+        signs = acting.y[:, 0, 0] if task == "regression" else 2.0 * acting.y[:, 0, 0] - 1.0
+
+    def averaged(x: Array) -> Array:
+        total = np.zeros(len(x))
+        for g, sign in zip(matrices, signs, strict=True):
+            moved = x.copy()
+            moved[:, where] = x[:, where] @ g.T
+            total += sign * inner(moved)
+        return total / len(matrices)
+
+    sample = averaged(rng.normal(size=(2000, d)))
+    moving = bool((signs < 0).any())
+    centre = 0.0 if moving else float(np.median(sample))
+    spread = float(sample.std())
+    if spread < 1e-3:
+        return None
+    return lambda x: (averaged(x) - centre) / spread
+
+
+def _firm(function: Function, x: Array, plan: dict[str, Any], truth: int, task: str) -> bool:
+    f = function(x)
+    for c, actions in enumerate(class_actions(plan)):
+        if c in plan["nodes"][truth]["classes"]:
+            continue
+        moved = function(transform_samples(torch.from_numpy(x), actions[0], "vector").numpy())
+        if task == "classification":
+            labels = torch.from_numpy(np.stack([f <= 0, f > 0], 1).astype(float))
+            expected = transform_outputs(labels, actions[0]).numpy()[:, 1] > 0.5
+            changed = float(((moved > 0) != expected).mean())
+        else:
+            expected = transform_outputs(torch.from_numpy(f[:, None]), actions[0]).numpy()[:, 0]
+            changed = float(((moved - expected) ** 2).mean() / f.var())
+        if changed < _MARGIN:
+            return False
+    return True
+
+
+def search(
+    x: Array, y: Array, plan: dict[str, Any], *, task: str, classes: int | None, folds: int = 3, seed: int = 0
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """(ranking, trials) of a search by kernels alone, over vectors x (n, d) and y (n,) classes or (n, p) targets.
+
+    A candidate whose group has no kernel is not ranked.
+    """
+    request = {"folds": folds, "seeds": 1, "seed": seed, "tolerance": 0.05, "weights": {}, "budget": {}}
+    outputs = None if classes else y.shape[1]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        np.save(folder / "x.npy", x)
+        np.save(folder / "y.npy", y)
+        facts = {"domain": "vector", "task": task, "target_dim": outputs, "classes": classes}
+        dataset = {**facts, "x": str(folder / "x.npy"), "y": str(folder / "y.npy")}
+        job = {"dataset": dataset, "plan": plan, "request": request}
+        samples = load_samples(job)
+        cluster = samples.cluster[np.concatenate(samples.tests)]
+        trials = []
+        for position, node in enumerate(plan["nodes"]):
+            out = folder / str(position)
+            out.mkdir()
+            said = kernel_said(samples, job, node["spec"], set(node["classes"]))
+            if said is None or said.testimony is None:
+                trials.append({"position": position, "state": "crashed", "metrics": None, "arrays": {}})
+                continue
+            metrics = {**said.metrics(), "witnesses": [f"{node['name']}, kernel"], "loss_bounds": [said.testimony.bound]}
+            gains = said.testimony.constant - said.testimony.base
+            if classes:
+                metrics["gain_bits"] = mean_interval(gains, cluster)["mean"]
+            else:
+                share = mean_interval(gains / said.testimony.constant.mean(), cluster)["mean"]
+                metrics["gain_bits"] = -0.5 * samples.outputs * math.log2(max(1.0 - share, 1e-9))
+            if is_trivial(node["spec"]):
+                metrics["support"] = [support(samples, a[0], "vector") for a in class_actions(plan)]
+            write_arrays(out, samples, [said.testimony], request)
+            arrays = {f.name: str(f) for f in out.iterdir()}
+            trials.append({"position": position, "state": "done", "metrics": metrics, "arrays": arrays})
+        return rank_search({"plan": plan, "request": request, "trials": trials}), trials

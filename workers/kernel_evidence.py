@@ -1,0 +1,150 @@
+"""Evidence of the second kind: what imposing a group does to a Gaussian process on vectors, itself a witness."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.groups.action import is_family
+from models.groups.finite import FloatArray
+from models.kernels import Regressor, evidence, group_kernel
+from workers.folds import IntArray
+from workers.samples import Samples, labels_move
+from workers.witnesses import Predictor, Testimony, bits, squared, testimony
+
+_EVIDENCE_ROWS = 1500  # the cost is that of a few eigendecompositions
+_WITNESS_ROWS = 1200
+_WORK = 160_000_000  # squared rows times elements of the largest group
+_FAMILY_ORDER = 128  # terms in the averages that stand for families
+_LEAST = 0.01  # probability that the process gives the least likely class, before normalisation
+
+
+@dataclass(frozen=True)
+class KernelSaid:
+    """`log2_evidence` (bits) of the candidate's group, on `rows` samples; `noise`: share of the targets' variance that
+    the process takes for noise; its testimony, where there are few enough samples for that too."""
+
+    log2_evidence: float
+    noise: float
+    rows: int
+    testimony: Testimony | None
+
+    def metrics(self) -> dict[str, Any]:
+        return {"log2_evidence": self.log2_evidence, "kernel_noise": self.noise, "kernel_rows": self.rows}
+
+
+def kernel_said(samples: Samples, job: dict[str, Any], spec: dict[str, Any], blind: set[int]) -> KernelSaid | None:
+    """The evidence for the candidate of `spec`, and a Gaussian process of its symmetry as one more witness.
+
+    Classes are regressed on as orthonormal contrasts of indicators: a quasi-likelihood, since Laplace's approximation
+    would cost a Newton iteration for every point of the grid, and the combination is calibrated on planted classes
+    anyway. All candidates of a search see the same samples: one of each cluster, at most 1,500, fewer where a group is
+    large. None where the data are no vectors, or the group has no kernel (`models.kernels.group_kernel`).
+    """
+    if spec["domain"] != "vector":
+        return None
+    x = torch.from_numpy(samples.x).double()
+    basis = _contrasts(samples.outputs) if samples.classification else None
+    kernel = group_kernel(spec, x, basis)
+    if kernel is None:
+        return None
+    moving = labels_move(job["plan"])
+    y = _targets(samples, basis)
+    rows = _rows(samples, job["plan"], y.shape[1] if moving else 1, int(job["request"].get("seed") or 0))
+    found = evidence(kernel, x[rows], _centred(y[rows], moving), shared=moving)
+    said = None
+    if len(x) <= min(_WITNESS_ROWS, _most_rows(job["plan"], y.shape[1] if moving else 1)):
+        said = _testimony(samples, job, spec, blind, x, y, basis, moving)
+    return KernelSaid(found.log_evidence / math.log(2.0), found.noise / (1.0 + found.noise), len(rows), said)
+
+
+def _testimony(
+    samples: Samples,
+    job: dict[str, Any],
+    spec: dict[str, Any],
+    blind: set[int],
+    x: Tensor,
+    y: Tensor,
+    basis: FloatArray | None,
+    moving: bool,
+) -> Testimony:
+    predictors: list[Predictor] = []
+    constants = []
+    for split, test in zip(samples.splits, samples.tests, strict=True):
+        fitted = torch.from_numpy(np.concatenate([split.train, split.validation]))
+        kernel = group_kernel(spec, x[fitted], basis)
+        if kernel is None:
+            raise ValueError("a group has a kernel on all samples of a search or on none")
+        mean = y[fitted].mean(0) * (not moving)
+        regressor = Regressor(kernel, x[fitted], y[fitted] - mean, shared=moving)
+        predictors.append(_predictor(regressor, mean, basis))
+        constants.append(_constant(samples, fitted.numpy(), test))
+    targets = torch.from_numpy(samples.y)
+    loss = bits if samples.classification else squared
+    if not samples.classification:
+        targets = targets.double()
+    cpu = torch.device("cpu")
+    return testimony("kernel", predictors, samples, targets, loss, job, blind, np.concatenate(constants), cpu)
+
+
+def _predictor(regressor: Regressor, mean: Tensor, basis: FloatArray | None) -> Predictor:
+    def call(x: Tensor) -> Tensor:
+        predicted = regressor(x.double()) + mean
+        if basis is None:
+            return predicted
+        indicators = predicted @ torch.from_numpy(basis).T + 1.0 / len(basis)
+        chances = indicators.clamp_min(_LEAST)
+        return torch.log(chances / chances.sum(1, keepdim=True))
+
+    return call
+
+
+def _constant(samples: Samples, fitted: IntArray, test: IntArray) -> FloatArray:
+    """Losses of the best constant; the same as `workers.samples.constant_losses`, in double precision."""
+    if samples.classification:
+        counts = np.bincount(samples.y[fitted], minlength=samples.outputs) + 0.5
+        return np.asarray(-np.log2(counts / counts.sum())[samples.y[test]])
+    y = samples.y.astype(np.float64)
+    return np.asarray(((y[test] - y[fitted].mean(0)) ** 2).mean(1))
+
+
+def _contrasts(classes: int) -> FloatArray:
+    """Orthonormal columns (classes, classes - 1), each orthogonal to the constant (Helmert)."""
+    columns = []
+    for k in range(1, classes):
+        column = np.zeros(classes)
+        column[:k], column[k] = 1.0, -k
+        columns.append(column / np.linalg.norm(column))
+    return np.stack(columns, 1)
+
+
+def _targets(samples: Samples, basis: FloatArray | None) -> Tensor:
+    y = samples.y.astype(np.float64) if basis is None else basis[samples.y]
+    return torch.from_numpy(np.ascontiguousarray(y))
+
+
+def _centred(y: Tensor, moving: bool) -> Tensor:
+    """Targets without their mean, except where some candidate moves labels: there the origin means something."""
+    return y if moving else y - y.mean(0)
+
+
+def _most_rows(plan: dict[str, Any], components: int) -> int:
+    """Samples that every candidate of the plan can afford."""
+    order = max(_FAMILY_ORDER if is_family(n["spec"]) else int(n["order"]) for n in plan["nodes"])
+    return min(_EVIDENCE_ROWS // components, int(math.sqrt(_WORK / order)))
+
+
+def _rows(samples: Samples, plan: dict[str, Any], components: int, seed: int) -> Tensor:
+    """One sample of every cluster, drawn at random, and a random choice among clusters where they are too many."""
+    order = np.random.default_rng([seed, 3]).permutation(len(samples.cluster))
+    _, first = np.unique(samples.cluster[order], return_index=True)
+    drawn = order[first]
+    most = _most_rows(plan, components)
+    if len(drawn) > most:
+        drawn = np.random.default_rng([seed, 4]).permutation(drawn)[:most]
+    return torch.from_numpy(np.sort(drawn))
