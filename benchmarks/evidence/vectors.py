@@ -198,7 +198,7 @@ def search(
             if said is None or said.testimony is None:
                 trials.append({"position": position, "state": "crashed", "metrics": None, "arrays": {}})
                 continue
-            metrics = {**said.metrics(), "witnesses": [f"{node['name']}, kernel"], "loss_bounds": [said.testimony.bound]}
+            metrics = {**said.metrics(), "witnesses": [f"{node['name']}, kernel"]}
             gains = said.testimony.constant - said.testimony.base
             if classes:
                 metrics["gain_bits"] = mean_interval(gains, cluster)["mean"]
