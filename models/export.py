@@ -31,7 +31,8 @@ _METADATA = "erlangen"
 class Trained:
     """The networks of a trial, one per fold and seed, and what turns their outputs into predictions.
 
-    `temperatures[k]` multiplies the outputs of network k; regression targets are shift + scale * output, (p,) each.
+    `temperatures[k]` multiplies the outputs of network k; predictions are shift + scale * output, (p,) each: targets in
+    their own unit, or class scores, which the shift moves towards the shares of the classes.
     `disc`: the networks know images as `DiscView` shows them, because the search moved pixels off the grid.
     """
 

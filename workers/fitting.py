@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from workers.folds import Split
+from workers.folds import Array, Split
 
 Report = Callable[[float, str], None]
 
@@ -35,16 +36,32 @@ class FitOptions:
     patience: int = 6
     min_steps: int = 20
     warm_up: float = 1.0
+    labels: tuple[Array, ...] = ()  # how the networks' group acts on their outputs, (p, p) each
 
 
 @dataclass
 class Fitted:
-    """Networks at their best epoch, with the factor that calibrates each one's outputs on its validation samples."""
+    """Networks at their best epoch, and what calibrates each on its validation samples.
+
+    A prediction is constants[k] + temperatures[k] * (outputs - constants[k]). `validation[k]`: losses of network k,
+    calibrated, and of its constant on the samples of its validation, (2, samples).
+    """
 
     networks: list[nn.Module]
     temperatures: list[float]
+    constants: list[Tensor]
+    validation: list[Tensor]
     epochs: int
     out_of_time: bool
+
+    def predict(self, k: int, x: Tensor) -> Tensor:
+        """Calibrated outputs of network k, (n, p)."""
+        return self.constants[k] + self.temperatures[k] * (predict(self.networks[k], x) - self.constants[k])
+
+    def offset(self) -> Tensor:
+        """What is added to the mean of temperature times output over the networks, (p,)."""
+        each = [(1.0 - t) * c for t, c in zip(self.temperatures, self.constants, strict=True)]
+        return torch.stack(each).mean(0)
 
 
 def sample_losses(outputs: Tensor, y: Tensor, classification: bool) -> Tensor:
@@ -139,11 +156,19 @@ def fit(
         out_of_time = time.monotonic() > options.deadline and epoch < options.epochs
         if out_of_time or epoch - max(best_epoch) >= options.patience:
             break
-    temperatures = []
+    fitted = Fitted(networks, [], [], [], epoch, out_of_time)
     for k, net in enumerate(networks):
         net.load_state_dict(kept[k])
-        temperatures.append(_temperature(predict(net, x[held[k]]), y[held[k]], options.classification))
-    return Fitted(networks, temperatures, epoch, out_of_time)
+        outputs, labels = predict(net, x[held[k]]), y[held[k]]
+        known = y[torch.cat([train[k].to(device), held[k]])]
+        constant = best_constant(known, outputs.shape[-1], options.classification, options.labels).to(outputs)
+        temperature = _temperature(outputs, constant, labels, options.classification)
+        fitted.temperatures.append(temperature)
+        fitted.constants.append(constant)
+        calibrated = torch.stack([constant + temperature * (outputs - constant), constant.expand_as(outputs)])
+        both = [sample_losses(one, labels, options.classification) for one in calibrated]
+        fitted.validation.append(torch.stack(both).cpu())
+    return fitted
 
 
 @torch.no_grad()
@@ -167,8 +192,28 @@ def predict(network: nn.Module, x: Tensor, chunk: int = 1024) -> Tensor:
     return torch.cat([network(part) for part in x.split(chunk)])
 
 
-def _temperature(outputs: Tensor, y: Tensor, classification: bool) -> float:
-    """The factor in [0, 1.25] on the outputs that minimises the validation loss: 0 says nothing was learned."""
+def best_constant(y: Tensor, outputs: int, classification: bool, labels: Sequence[Array] = ()) -> Tensor:
+    """The constant output of least loss among those that the matrices `labels` leave where they are, (outputs,).
+
+    Log shares of the classes (half a sample added to each), or the mean target, averaged over the group.
+    """
+    if classification:
+        counts = torch.bincount(y, minlength=outputs).double() + 0.5
+        centre = counts / counts.sum()
+    else:
+        centre = y.double().mean(0)
+    if labels:
+        moves = torch.from_numpy(np.concatenate([np.asarray(a) - np.eye(outputs) for a in labels])).to(centre)
+        # Orthogonal label matrices: the mean over the group projects onto what they all fix.
+        _, sizes, rows = torch.linalg.svd(moves)
+        fixed = rows[int((sizes > 1e-6).sum()) :]
+        centre = fixed.T @ (fixed @ centre)
+    return centre.clamp_min(1e-12).log() if classification else centre
+
+
+@torch.no_grad()
+def _temperature(outputs: Tensor, constant: Tensor, y: Tensor, classification: bool) -> float:
+    """The factor in [0, 1.25] on outputs - constant that minimises the validation loss: 0 says nothing was learned."""
     factors = torch.linspace(0.0, 1.25, 51, device=outputs.device)
-    losses = torch.stack([sample_losses(outputs * f, y, classification).mean() for f in factors])
-    return float(factors[int(losses.argmin())])
+    losses = [sample_losses(constant + f * (outputs - constant), y, classification).mean() for f in factors]
+    return float(factors[int(torch.stack(losses).argmin())])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from models.groups.finite import FloatArray
 from models.kernels import Regressor, evidence, group_kernel
 from workers.folds import IntArray
 from workers.samples import Samples, labels_move
-from workers.witnesses import Predictor, Testimony, bits, squared, testimony
+from workers.witnesses import Predictor, Testimony, bits, squared, testimony, validation_share
 
 _EVIDENCE_ROWS = 1500  # the cost is that of a few eigendecompositions
 _WITNESS_ROWS = 1200
@@ -73,23 +73,31 @@ def _testimony(
     basis: FloatArray | None,
     moving: bool,
 ) -> Testimony:
-    predictors: list[Predictor] = []
-    constants = []
-    for split, test in zip(samples.splits, samples.tests, strict=True):
-        fitted = torch.from_numpy(np.concatenate([split.train, split.validation]))
-        kernel = group_kernel(spec, x[fitted], basis)
-        if kernel is None:
-            raise ValueError("a group has a kernel on all samples of a search or on none")
-        mean = y[fitted].mean(0) * (not moving)
-        regressor = Regressor(kernel, x[fitted], y[fitted] - mean, shared=moving)
-        predictors.append(_predictor(regressor, mean, basis))
-        constants.append(_constant(samples, fitted.numpy(), test))
     targets = torch.from_numpy(samples.y)
     loss = bits if samples.classification else squared
     if not samples.classification:
         targets = targets.double()
+
+    def fitted_on(rows: IntArray) -> Predictor:
+        fitted = torch.from_numpy(rows)
+        kernel = group_kernel(spec, x[fitted], basis)
+        if kernel is None:
+            raise ValueError("a group has a kernel on all samples of a search or on none")
+        mean = y[fitted].mean(0) * (not moving)
+        return _predictor(Regressor(kernel, x[fitted], y[fitted] - mean, shared=moving), mean, basis)
+
+    predictors: list[Predictor] = []
+    constants, validation = [], []
+    for split, test in zip(samples.splits, samples.tests, strict=True):
+        rows = np.concatenate([split.train, split.validation])
+        predictors.append(fitted_on(rows))
+        constants.append(_constant(samples, rows, test))
+        # What it learned is measured where the networks' share is, by a process that has not seen those samples.
+        own = loss(fitted_on(split.train)(x[split.validation]), targets[split.validation])
+        validation.append(torch.stack([own, torch.from_numpy(_constant(samples, rows, split.validation))]))
     cpu = torch.device("cpu")
-    return testimony("kernel", predictors, samples, targets, loss, job, blind, np.concatenate(constants), cpu)
+    said = testimony("kernel", predictors, samples, targets, loss, job, blind, np.concatenate(constants), cpu)
+    return replace(said, share=validation_share(validation))
 
 
 def _predictor(regressor: Regressor, mean: Tensor, basis: FloatArray | None) -> Predictor:

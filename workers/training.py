@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,12 @@ from models.networks.standardise import standardise
 from workers.artifacts import write_artifacts
 from workers.evidence.support import support
 from workers.fitting import FitOptions, Fitted, Report, fit, predict
+from workers.folds import Array
 from workers.intervals import mean_interval
 from workers.kernel_evidence import kernel_said
 from workers.samples import Samples, class_actions, constant_losses, interpolates, load_samples
 from workers.stopping import spared, stops
-from workers.witnesses import Testimony, bits, fold_predictors, squared, testimony
+from workers.witnesses import Testimony, bits, fold_predictors, squared, testimony, validation_share
 
 
 def pick_device(name: str) -> torch.device:
@@ -86,8 +88,11 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
         if kernel.testimony is not None:
             said.append(kernel.testimony)
     write_arrays(out_dir, samples, said, request)
-    shift, scale = samples.target_shift.tolist(), samples.target_scale.tolist()
-    trained = Trained(config, dataset["task"], fitted.networks, fitted.temperatures, shift, scale, interpolates(plan))
+    shift = samples.target_shift + samples.target_scale * fitted.offset().cpu().numpy()
+    scale = samples.target_scale.tolist()
+    trained = Trained(
+        config, dataset["task"], fitted.networks, fitted.temperatures, shift.tolist(), scale, interpolates(plan)
+    )
     left = write_artifacts(out_dir, trained, deadline)
     if out_of_time:
         left["warnings"].append("training stopped early: the budget of seconds was spent")
@@ -96,8 +101,7 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
     return {
         **metrics,
         **left,
-        "witnesses": [s.name for s in said],
-        "loss_bounds": [s.bound for s in said],
+        **_heard(said, samples),
         "parameters": cost.parameters,
         "flops": cost.flops,
         "fields": config.fields,
@@ -121,8 +125,17 @@ def _spared_metrics(
         write_arrays(out_dir, samples, said, job["request"])
     cost = network_cost(config)
     about = {"parameters": cost.parameters, "flops": cost.flops, "fields": config.fields, "epochs": 0}
-    heard = {"witnesses": [s.name for s in said], "loss_bounds": [s.bound for s in said]}
-    return {**metrics, **about, **heard}
+    return {**metrics, **about, **_heard(said, samples)}
+
+
+def _heard(said: list[Testimony], samples: Samples) -> dict[str, Any]:
+    """What the ranking must know of the witnesses beside their arrays, in the same order."""
+    return {
+        "witnesses": [s.name for s in said],
+        "validation_shares": [s.share for s in said],
+        "loss_bounds": [s.bound for s in said],
+        "folds": len(samples.splits),
+    }
 
 
 def _positional(spec: dict[str, Any]) -> dict[str, Any] | None:
@@ -148,8 +161,16 @@ def _fit(
         classification=samples.classification,
         seed=int(request.get("seed") or 0) * 7919 + job["position"],
         deadline=deadline,
+        labels=_label_matrices(job),
     )
     return fit(networks, x, y, [s for s in samples.splits for _ in range(seeds)], options, report)
+
+
+def _label_matrices(job: dict[str, Any]) -> tuple[Array, ...]:
+    """How the elements of the candidate move labels; none where they stay put."""
+    plan = job["plan"]
+    actions = [plan["classes"][c]["action"] for c in plan["nodes"][job["position"]]["classes"]]
+    return tuple(np.asarray(a["labels"]) for a in actions if a["labels"] is not None)
 
 
 def _testify(
@@ -163,7 +184,8 @@ def _testify(
 ) -> Testimony:
     predictors = fold_predictors(fitted, samples)
     loss = bits if samples.classification else squared
-    return testimony(name, predictors, samples, torch.from_numpy(samples.y), loss, job, blind, constant, device)
+    said = testimony(name, predictors, samples, torch.from_numpy(samples.y), loss, job, blind, constant, device)
+    return replace(said, share=validation_share(fitted.validation))
 
 
 def _own_metrics(

@@ -6,6 +6,7 @@ invariant to by construction are left out (NaN): it cannot testify about them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from models.actions.samples import sham_samples, transform_labels, transform_samples
-from workers.fitting import Fitted, predict, sample_losses
+from workers.fitting import Fitted, sample_losses
 from workers.folds import Array
 from workers.samples import Samples, class_actions
 
@@ -27,7 +28,9 @@ LossFunction = Callable[[Tensor, Tensor], Tensor]
 class Testimony:
     """`base`: loss of each witness row; `excess`: (classes, rows), loss on moved samples minus base, mean over g, g^-1.
 
-    `constant`: the best constant's loss in the same unit. `bounded`: the excess again, of losses cut off at `bound`.
+    `constant`: the best constant's loss in the same unit. `share`: what it learned on validation samples inside its
+    training folds, which fixes its weight; None where none were kept. `bounded`: the excess again, of losses cut off at
+    `bound`.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Testimony:
     constant: Array
     bounded: Array
     bound: float
+    share: float | None = None
 
 
 def bits(outputs: Tensor, y: Tensor) -> Tensor:
@@ -98,11 +102,23 @@ def fold_predictors(fitted: Fitted, samples: Samples) -> list[Predictor]:
     return [_mean_predictor(fitted, range(k * seeds, (k + 1) * seeds)) for k in range(len(samples.splits))]
 
 
+def validation_share(losses: Sequence[Tensor]) -> float:
+    """The share of the best constant's loss that a witness learned, on validation samples, less one standard error.
+
+    `losses`: of the witness and of the constant, (2, samples) for each network or fold. A few samples that happen to be
+    easy must not put a witness before the others.
+    """
+    own, constant = torch.cat(list(losses), dim=1).double()
+    gain = constant - own
+    error = float(gain.std()) / math.sqrt(len(gain)) if len(gain) > 1 else math.inf
+    return max((float(gain.mean()) - error) / max(float(constant.mean()), 1e-12), 0.0)
+
+
 def _mean_predictor(fitted: Fitted, members: Sequence[int]) -> Predictor:
     """The mean of several networks' calibrated outputs."""
 
     def call(x: Tensor) -> Tensor:
-        outputs = [predict(fitted.networks[k], x) * fitted.temperatures[k] for k in members]
+        outputs = [fitted.predict(k, x) for k in members]
         return torch.stack(outputs).mean(0)
 
     return call

@@ -1,6 +1,7 @@
 """The statistics that decide a search, against simulation and known values."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -51,6 +52,20 @@ def test_a_blind_or_ignorant_witness_is_not_heard():
     ignorant = Witness("ignorant", good.constant + rng.normal(0, 0.1, 500), good.constant, good.excess, good.cluster)
     assert defect([good, blind, ignorant], 0).witnesses == ("w",)
     assert defect([blind, ignorant], 0) is UNKNOWN
+
+
+def test_weights_come_from_validation_where_it_was_kept():
+    """Luck on the tested rows must not choose who testifies about them."""
+    rng = np.random.default_rng(7)
+    lucky, steady, old = (replace(simulate(rng, 500, 0.0), name=name) for name in ("lucky", "steady", "old"))
+    lucky = replace(lucky, base=0.2 * lucky.base, share=0.3)
+    steady = replace(steady, share=0.6)
+    assert lucky.gain[0] > steady.gain[0]
+    assert contrast([lucky, steady], 0).witnesses == ("steady",)
+    assert set(contrast([steady, old], 0).witnesses) == {"steady", "old"}
+    even = [replace(w, share=s) for w, s in ((lucky, 0.6), (steady, 0.6))]
+    joint = contrast(even, 0)
+    np.testing.assert_allclose(joint.excess, 0.5 * (lucky.excess[0] + steady.excess[0]))
 
 
 def test_errors_respect_clusters():
