@@ -282,7 +282,14 @@ class RankingItem(BaseModel):
     loss_bits: Interval | None = Field(None, description="Held-out loss, bits per sample.")
     gain_bits: Any = Field(None, description="Held-out information gain, bits per sample.")
     defect: Defect | None = None
-    equivariance_error: float | None = None
+    equivariance_error: float | None = Field(
+        None,
+        description="Of the first network: the largest |f(g x) - g f(x)| over the group's tested elements, 64 samples "
+        "of the data and all outputs, in standard deviations of those outputs. Not the error in "
+        "/v1/candidates/{id}/equivariance, which is a root mean square on images made for it, relative to what a "
+        "sample adds to the answer to a blank one.",
+        examples=[0.0001],
+    )
     fields: int | None = Field(None, description="Width of its network, in fields.", examples=[8])
     parameters: int | None = Field(None, description="Of one network; known before training.", examples=[5409])
     flops: float | None = Field(

@@ -42,7 +42,8 @@ def matched_config(
 ) -> NetworkConfig:
     """The config whose parameters (or operations) are nearest to the trivial group's network with `width` fields.
 
-    Both are polynomials of degree two in the number of fields, so three blueprints tell the rest.
+    Both are polynomials of degree two in the number of fields, so three blueprints tell the rest. Two fields at least,
+    or one where operations are matched: those of large groups grow with the square of their order.
     """
 
     def cost(of: dict[str, Any], fields: int) -> int:
@@ -56,4 +57,5 @@ def matched_config(
         bend = three - 2 * two + one
         return abs(one + (fields - 1) * (two - one) + (fields - 1) * (fields - 2) // 2 * bend - target)
 
-    return NetworkConfig(spec, x_shape, outputs, min(range(2, _WIDEST * width + 1), key=distance))
+    fewest = 1 if match == "flops" else 2
+    return NetworkConfig(spec, x_shape, outputs, min(range(fewest, _WIDEST * width + 1), key=distance))

@@ -16,8 +16,6 @@ from models.layers.filter_counts import (
     coefficient_count,
     convolution_count,
     lifting_count,
-    scale_basis_count,
-    scale_grid,
 )
 from models.layers.turning import basis_count, maps_the_grid
 from models.networks.config import Layer, NetworkConfig
@@ -26,7 +24,6 @@ _MAX_POSITIONS = 64
 _FREQUENCY = 3  # of steerable features
 _SAMPLES = 16  # angles at which their nonlinearity is taken
 _POINTS = 3  # side of the window of a deformable convolution
-_NEIGHBOURS = 2  # scales that a scale convolution reads
 _DOUBLED = {"C2": "C4", "C4": "C8", "C8": "C16", "D2": "D4", "D4": "D8"}
 
 
@@ -85,11 +82,12 @@ def blueprint(config: NetworkConfig) -> list[Layer]:
     if family in ("SO(2)", "O(2)"):
         _steerable(sketch, config)
     elif family is not None:
-        _scaled(sketch, config)
+        _canonical_scale(sketch)
+        _regular(sketch, config, rotation_part(config))
     elif architecture == "constrained":
         _constrained(sketch, config)
     else:
-        _regular(sketch, config)
+        _regular(sketch, config, from_spec(config.spec))
     return sketch.layers
 
 
@@ -102,7 +100,7 @@ def doubled(acting: ActingGroup) -> ActingGroup:
 
 
 def rotation_part(config: NetworkConfig) -> ActingGroup:
-    """The turns of a network over scales: none for Scale, C8 for SIM(2)."""
+    """The turns of a network on images of one scale: none for Scale, C8 for SIM(2)."""
     return acting_group((0, 1), planar_generators("C8" if config.spec["family"] == "SIM(2)" else "C1") or [])
 
 
@@ -117,10 +115,15 @@ def _norm(sketch: Sketch, fields: int, order: int) -> None:
     sketch.add("ReLU")
 
 
-def _regular(sketch: Sketch, config: NetworkConfig) -> None:
+def _canonical_scale(sketch: Sketch) -> None:
+    """The image at a standard size: rows and columns are read by one matrix product each."""
+    h, w = sketch.height, sketch.width
+    sketch.add("CanonicalScale2d", 0, 2 * sketch.channels * h * w * (h + w), height=h, width=w)
+
+
+def _regular(sketch: Sketch, config: NetworkConfig, acting: ActingGroup) -> None:
     """Functions on a finite group; about the centre alone, read by position."""
     f, p = config.fields, config.outputs
-    acting = from_spec(config.spec)
     order, architecture = acting.group.order, config.spec.get("architecture")
     deep = doubled(acting) if architecture == "hierarchical" else acting
     wide = deep.group.order
@@ -229,25 +232,3 @@ def _steerable(sketch: Sketch, config: NetworkConfig) -> None:
     fixed = 0 if labels == "vector" else round((p + float(np.trace(involution))) / 2)  # outputs that mirrors leave
     head = {"fields": f, "outputs": p, "labels": labels, "mirror": mirror}
     sketch.add("SteerableHead", f * p + fixed, 2 * f * width * p, **head, **about)
-
-
-def _scaled(sketch: Sketch, config: NetworkConfig) -> None:
-    """Functions on scales, and on eight turns for SIM(2); the largest response over the scales is read."""
-    f, acting, scales = config.fields, rotation_part(config), scale_grid()
-    order, count = acting.group.order, len(scales)
-    size = 7 if min(sketch.height, sketch.width) >= 16 else 5
-    for block, window in enumerate((size, 5, 5)):
-        if block and sketch.halves_before(block - 1):
-            sketch.halve(smooth=True)
-        c, channels = sketch.channels, f * order * count
-        filters = scale_basis_count(window)
-        if block == 0:
-            parameters, products = f * c * filters + f, c * channels
-            sketch.convolve("ScaleLiftingConv2d", channels, parameters, products, window, in_channels=c, out_fields=f)
-        else:
-            parameters, products = f * f * order * _NEIGHBOURS * filters + f, channels * f * order * _NEIGHBOURS
-            sketch.convolve("ScaleGroupConv2d", channels, parameters, products, window, in_fields=f, out_fields=f)
-        _norm(sketch, f, order * count)
-    sketch.add("ScalePool", scales=count)
-    sketch.add("PlaneMax", order=order)
-    _head(sketch, f, config.outputs)

@@ -8,13 +8,12 @@ from torch import nn
 
 from models.groups.action import from_spec
 from models.layers.antialias import BlurPool2d
+from models.layers.canonical import CanonicalScale2d
 from models.layers.deformable import DeformableGroupConv2d
-from models.layers.filter_counts import scale_grid
 from models.layers.planar import CentredPool2d, FieldNorm2d, GroupConv2d, LiftingConv2d, PlaneMean, PositionReadout
 from models.layers.readout import DiscMean
 from models.layers.regular import CovariantHead, FieldNorm1d, GroupLinear
 from models.layers.restriction import InducedConv2d, Restrict
-from models.layers.scale import PlaneMax, ScaleGroupConv2d, ScaleLiftingConv2d, ScalePool
 from models.layers.separable import SeparableGroupConv2d
 from models.layers.steerable import FourierReLU, SteerableConv2d, SteerableHead, SteerableLifting2d, SteerableNorm2d
 from models.layers.wallpaper import IsotropicConv2d
@@ -26,22 +25,20 @@ Constructor = Callable[..., nn.Module]
 
 _PLAIN: dict[str, Constructor] = {
     "BlurPool2d": BlurPool2d,
+    "CanonicalScale2d": CanonicalScale2d,
     "CentredPool2d": CentredPool2d,
     "DiscMean": DiscMean,
     "FieldNorm1d": FieldNorm1d,
     "FieldNorm2d": FieldNorm2d,
     "FourierReLU": FourierReLU,
-    "PlaneMax": PlaneMax,
     "PlaneMean": PlaneMean,
     "ReLU": nn.ReLU,
-    "ScalePool": ScalePool,
     "StandardiseChannels": StandardiseChannels,
     "SteerableConv2d": SteerableConv2d,
     "SteerableHead": SteerableHead,
     "SteerableLifting2d": SteerableLifting2d,
     "SteerableNorm2d": SteerableNorm2d,
 }
-_SCALED: dict[str, Constructor] = {"ScaleLiftingConv2d": ScaleLiftingConv2d, "ScaleGroupConv2d": ScaleGroupConv2d}
 _OF_THE_GROUP: dict[str, Constructor] = {
     "CovariantHead": CovariantHead,
     "IsotropicConv2d": IsotropicConv2d,
@@ -60,11 +57,7 @@ def build_planar(layer: Layer, config: NetworkConfig) -> nn.Module:
     arguments = layer.arguments
     if layer.kind in _PLAIN:
         return _PLAIN[layer.kind](**arguments)
-    if layer.kind in _SCALED:
-        return _SCALED[layer.kind](rotation_part(config), scale_grid(), **arguments)
-    if config.spec["kind"] == "family":  # a head of invariants
-        return _OF_THE_GROUP[layer.kind](rotation_part(config), **arguments)
-    acting = from_spec(config.spec)
+    acting = rotation_part(config) if config.spec["kind"] == "family" else from_spec(config.spec)
     deep = doubled(acting) if config.spec.get("architecture") == "hierarchical" else acting
     if layer.kind == "GroupLinear":
         return GroupLinear(acting.group, **arguments)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from models.layers.canonical import CanonicalScale2d
 from models.networks.standardise_vectors import standardise_vectors
 
 
@@ -34,10 +35,12 @@ class StandardiseChannels(nn.Module):
 
 
 def standardise(network: nn.Sequential, x: Tensor, spec: dict[str, Any]) -> None:
-    """Set the first layer from samples x (n, ...) so that it commutes with the group."""
+    """Set the layers that prepare samples, from samples x (n, ...), so that they commute with the group."""
     first = network[0]
     if isinstance(first, StandardiseChannels):
         first.shift.copy_(x.mean((0, 2, 3)))
         first.scale.copy_(1.0 / x.std((0, 2, 3)).clamp_min(1e-6))
+        if isinstance(network[1], CanonicalScale2d):
+            network[1].fit(first(x))
     else:
         standardise_vectors(network, x, spec)
