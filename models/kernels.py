@@ -26,15 +26,22 @@ NOISES = torch.logspace(-5, 1.5, 14, dtype=torch.float64)  # noise variance over
 _CONSTANT = 1.0  # variance of the unknown constant over that of the function
 _TURNS = 64  # of the plane stand for all
 _NODES = 64  # of the quadrature over the angle between two vectors
-_MAX_ENTRIES = 30_000_000  # numbers in all maps of a group together
+_MAX_ENTRIES = 30_000_000  # numbers in all maps of a group, or in all copies of the samples, together
+_CHUNK = 2_000_000  # terms computed at once
 
 
 class Kernel(Protocol):
-    """`gram(a, b, length)`: (len(a) * width, len(b) * width) for samples (n, d) float64, components of y innermost."""
+    """Covariances of samples (n, d) float64: blocks of `width` components of y, which lie innermost."""
 
     width: int
 
-    def gram(self, a: Tensor, b: Tensor, length: float) -> Tensor: ...
+    def prepare(self, b: Tensor) -> Tensor:
+        """What `between` needs to know of b, (..., len(b), d)."""
+        ...
+
+    def between(self, a: Tensor, prepared: Tensor, length: float) -> Tensor:
+        """K_G(a_i, b_j), (len(a) * width, len(b) * width)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -62,36 +69,36 @@ class AveragedKernel:
         if all(np.allclose(r, r[0, 0] * np.eye(len(r)), atol=1e-9) for r in rho):
             rho = rho[:, :1, :1]
         self.width = rho.shape[1]
-        _, self.kinds = np.unique(np.round(rho, 9).reshape(len(rho), -1), axis=0, return_inverse=True)
-        self.kinds = self.kinds.ravel()
         self.rho = torch.from_numpy(rho)
         self.fixed = self.rho.mean(0)
 
-    def gram(self, a: Tensor, b: Tensor, length: float) -> Tensor:
-        """The kernel and the share of an unknown constant, which only the labels that all elements fix can have."""
-        width = length * math.sqrt(a.shape[1])
-        left = (a - self.shift) @ self.scale.T
-        norms = (left**2).sum(1)
-        sums: dict[int, Tensor] = {}
-        for i, kind in enumerate(self.kinds):
-            moved = self._moved(b, i)
-            squares = norms[:, None] + (moved**2).sum(1)[None] - 2.0 * left @ moved.T
-            part = _matern(squares, width)
-            sums[kind] = sums[kind] + part if kind in sums else part
-        total = _CONSTANT * torch.kron(torch.ones(len(a), len(b), dtype=torch.float64), self.fixed)
-        for kind, part in sums.items():
-            rho = self.rho[int(np.flatnonzero(self.kinds == kind)[0])]
-            total += torch.kron(part / len(self.kinds), rho)
-        return total
-
-    def _moved(self, b: Tensor, element: int) -> Tensor:
-        """scale (g b - shift): the shift is fixed by the group."""
-        moved = b.clone()
+    def prepare(self, b: Tensor) -> Tensor:
+        """g b for every element, scaled, (order, n, d)."""
+        moved = b.expand(self.acting.group.order, -1, -1).clone()
         if self.acting.permutes:
-            moved[:, self.where[torch.from_numpy(self.acting.x[element])]] = b[:, self.where]
+            for copy, images in zip(moved, torch.from_numpy(self.acting.x), strict=True):
+                copy[:, self.where[images]] = b[:, self.where]
         else:
-            moved[:, self.where] = b[:, self.where] @ torch.from_numpy(np.asarray(self.acting.x[element], float)).T
+            maps = torch.from_numpy(np.asarray(self.acting.x, dtype=np.float64))
+            moved[..., self.where] = b[:, self.where] @ maps.transpose(1, 2)
         return (moved - self.shift) @ self.scale.T
+
+    def between(self, a: Tensor, prepared: Tensor, length: float) -> Tensor:
+        """The kernel and the share of an unknown constant, which only the labels that all elements fix can have."""
+        order, n, d = prepared.shape
+        flat = prepared.reshape(-1, d)
+        norms, width = (flat**2).sum(1), length * math.sqrt(d)
+        rows = []
+        for part in ((a - self.shift) @ self.scale.T).split(max(1, _CHUNK // len(flat))):
+            squares = (part**2).sum(1)[:, None] + norms[None] - 2.0 * part @ flat.T
+            terms = _matern(squares, width).view(len(part), order, n)
+            if self.width == 1:
+                rows.append(torch.einsum("agb,g->ab", terms, self.rho[:, 0, 0]) / order)
+            else:
+                blocks = torch.einsum("agb,gpq->apbq", terms, self.rho) / order
+                rows.append(blocks.reshape(len(part) * self.width, n * self.width))
+        constant = torch.kron(torch.ones(len(a), n, dtype=torch.float64), self.fixed)
+        return torch.cat(rows) + _CONSTANT * constant
 
 
 class SphereKernel:
@@ -113,16 +120,17 @@ class SphereKernel:
         self.cosines = np.cos(angles)
         self.density = density / density.sum()
 
-    def gram(self, a: Tensor, b: Tensor, length: float) -> Tensor:
+    def prepare(self, b: Tensor) -> Tensor:
+        return b / self.scale
+
+    def between(self, a: Tensor, prepared: Tensor, length: float) -> Tensor:
         width = length * math.sqrt(a.shape[1])
-        a, b = a / self.scale, b / self.scale
+        a, b = a / self.scale, prepared
         r, s = a[:, self.vector].norm(dim=1), b[:, self.vector].norm(dim=1)
-        a, b = a.clone(), b.clone()
-        a[:, self.vector] = 0.0
-        b[:, self.vector] = 0.0
-        rest = torch.cdist(a, b) ** 2
-        product = torch.outer(r, s)
-        near = rest + (r[:, None] - s[None]) ** 2
+        other = torch.ones(a.shape[1], dtype=torch.bool)
+        other[self.vector] = False
+        rest = torch.cdist(a[:, other], b[:, other]) ** 2
+        near, product = rest + (r[:, None] - s[None]) ** 2, torch.outer(r, s)
         total = torch.zeros_like(product)
         for cosine, density in zip(self.cosines, self.density, strict=True):
             total += float(density) * _matern(near + 2.0 * (1.0 - float(cosine)) * product, width)
@@ -144,9 +152,12 @@ class SortedKernel:
         for items in self.sets:
             self.scale[items] = x[:, items].std(correction=0).clamp_min(1e-6)
 
-    def gram(self, a: Tensor, b: Tensor, length: float) -> Tensor:
+    def prepare(self, b: Tensor) -> Tensor:
+        return self._sorted(b)
+
+    def between(self, a: Tensor, prepared: Tensor, length: float) -> Tensor:
         width = length * math.sqrt(a.shape[1])
-        return _matern(torch.cdist(self._sorted(a), self._sorted(b)) ** 2, width) + _CONSTANT
+        return _matern(torch.cdist(self._sorted(a), prepared) ** 2, width) + _CONSTANT
 
     def _sorted(self, x: Tensor) -> Tensor:
         out = x / self.scale
@@ -235,8 +246,9 @@ def evidence(kernel: Kernel, x: Tensor, y: Tensor, *, shared: bool = False) -> E
     columns = y if kernel.width == 1 else y.reshape(-1, 1)
     m, p = columns.shape
     scores = []
+    prepared = kernel.prepare(x)
     for length in LENGTHS:
-        values, vectors = torch.linalg.eigh(kernel.gram(x, x, length))
+        values, vectors = torch.linalg.eigh(kernel.between(x, prepared, length))
         spectra = values.clamp_min(0.0)[None] + NOISES[:, None]  # (noises, m)
         squares = (1.0 / spectra) @ (vectors.T @ columns) ** 2  # (noises, p)
         if shared:
@@ -255,13 +267,13 @@ class Regressor:
     """The posterior mean of the process for targets y (n, p), at the grid point of greatest likelihood."""
 
     def __init__(self, kernel: Kernel, x: Tensor, y: Tensor, *, shared: bool = False) -> None:
-        self.kernel, self.x, self.targets = kernel, x, y.shape[1]
+        self.kernel, self.prepared, self.targets = kernel, kernel.prepare(x), y.shape[1]
         self.found = evidence(kernel, x, y, shared=shared)
-        gram = kernel.gram(x, x, self.found.length)
+        gram = kernel.between(x, self.prepared, self.found.length)
         factor = torch.linalg.cholesky(gram + (self.found.noise + 1e-9) * torch.eye(len(gram), dtype=torch.float64))
         columns = y if kernel.width == 1 else y.reshape(-1, 1)
         self.weights = torch.cholesky_solve(columns, factor)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Predicted targets, (n, p)."""
-        return (self.kernel.gram(x, self.x, self.found.length) @ self.weights).reshape(len(x), self.targets)
+        return (self.kernel.between(x, self.prepared, self.found.length) @ self.weights).reshape(len(x), self.targets)

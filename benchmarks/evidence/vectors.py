@@ -58,7 +58,7 @@ class Task:
 
 
 def planned(
-    candidates: list[Any], d: int, task: str, classes: int | None = None
+    candidates: list[Any], d: int, task: str, classes: int | None = None, *, subgroups: bool = True
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """(facts of a data set of vectors, plan of the search)."""
     facts = {
@@ -68,7 +68,7 @@ def planned(
         "target_dim": 1 if task == "regression" else None,
         "classes": classes,
     }
-    return facts, plan_search(candidates, **facts, include_subgroups=True, max_candidates=64)  # type: ignore[arg-type]
+    return facts, plan_search(candidates, **facts, include_subgroups=subgroups, max_candidates=64)  # type: ignore[arg-type]
 
 
 def random_function(rng: np.random.Generator, d: int) -> Function:
@@ -211,3 +211,46 @@ def search(
             arrays = {f.name: str(f) for f in out.iterdir()}
             trials.append({"position": position, "state": "done", "metrics": metrics, "arrays": arrays})
         return rank_search({"plan": plan, "request": request, "trials": trials}), trials
+
+
+def record(seed: int) -> dict[str, Any]:
+    """The task of a seed, the service's answer to it, and everything that the answer was made of, as JSON."""
+    task = draw(seed)
+    classes = 2 if task.task == "classification" else None
+    ranking, trials = search(task.x, task.y, task.plan, task=task.task, classes=classes, seed=seed)
+    rows = {row["position"]: row for row in ranking["rows"]}
+    nodes = [
+        {
+            "name": node["name"],
+            "classes": node["classes"],
+            "posterior": rows[p]["posterior"],
+            "verdict": rows[p]["verdict"],
+            "accuracy": rows[p]["evidence"]["accuracy_term"],
+            "complexity": rows[p]["evidence"]["complexity_term"],
+            "kernel": trials[p]["metrics"]["log2_evidence"],
+            "noise": trials[p]["metrics"]["kernel_noise"],
+        }
+        for p, node in enumerate(task.plan["nodes"])
+    ]
+    below = [set(n["classes"]) <= set(nodes[task.truth]["classes"]) for n in nodes]
+    best = ranking["rows"][0]["position"]
+    return {
+        "seed": seed,
+        **{key: getattr(task, key) for key in ("kind", "task", "d", "n", "noise", "inputs", "truth")},
+        "best": best,
+        "posterior": rows[best]["posterior"],
+        "exact": best == task.truth,
+        "falsely_certified": [
+            n["name"] for n, inside in zip(nodes, below, strict=True) if n["verdict"] == "certified" and not inside
+        ],
+        "nodes": nodes,
+        "elements": [
+            {
+                "bits": e["log10_bayes_factor"] / math.log10(2.0),
+                "defect": e["defect"]["value"],
+                "high": e["defect"]["high"],
+                "learned": e["learned_share"],
+            }
+            for e in ranking["elements"]
+        ],
+    }
