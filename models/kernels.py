@@ -264,16 +264,15 @@ def evidence(kernel: Kernel, x: Tensor, y: Tensor, *, shared: bool = False) -> E
 
 
 class Regressor:
-    """The posterior mean of the process for targets y (n, p), at the grid point of greatest likelihood."""
+    """The posterior mean of the process for targets y (n, p), at the length and noise of `found`."""
 
-    def __init__(self, kernel: Kernel, x: Tensor, y: Tensor, *, shared: bool = False) -> None:
-        self.kernel, self.prepared, self.targets = kernel, kernel.prepare(x), y.shape[1]
-        self.found = evidence(kernel, x, y, shared=shared)
-        gram = kernel.between(x, self.prepared, self.found.length)
-        factor = torch.linalg.cholesky(gram + (self.found.noise + 1e-9) * torch.eye(len(gram), dtype=torch.float64))
+    def __init__(self, kernel: Kernel, x: Tensor, y: Tensor, found: Evidence) -> None:
+        self.kernel, self.prepared, self.targets, self.length = kernel, kernel.prepare(x), y.shape[1], found.length
+        gram = kernel.between(x, self.prepared, found.length)
+        factor = torch.linalg.cholesky(gram + (found.noise + 1e-9) * torch.eye(len(gram), dtype=torch.float64))
         columns = y if kernel.width == 1 else y.reshape(-1, 1)
         self.weights = torch.cholesky_solve(columns, factor)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Predicted targets, (n, p)."""
-        return (self.kernel.between(x, self.prepared, self.found.length) @ self.weights).reshape(len(x), self.targets)
+        return (self.kernel.between(x, self.prepared, self.length) @ self.weights).reshape(len(x), self.targets)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from models.groups.action import is_family
 from models.groups.finite import FloatArray
-from models.kernels import Regressor, evidence, group_kernel
+from models.kernels import Evidence, Kernel, Regressor, evidence, group_kernel
 from workers.folds import IntArray
 from workers.samples import Samples, labels_move
 from workers.witnesses import Predictor, Testimony, bits, squared, testimony, validation_share
@@ -50,13 +50,12 @@ def kernel_said(samples: Samples, job: dict[str, Any], spec: dict[str, Any], bli
         return None
     x = torch.from_numpy(samples.x).double()
     basis = _contrasts(samples.outputs) if samples.classification else None
-    kernel = group_kernel(spec, x, basis)
-    if kernel is None:
+    if group_kernel(spec, x, basis) is None:
         return None
     moving = labels_move(job["plan"])
     y = _targets(samples, basis)
     rows = _rows(samples, job["plan"], y.shape[1] if moving else 1, int(job["request"].get("seed") or 0))
-    found = evidence(kernel, x[rows], _centred(y[rows], moving), shared=moving)
+    found = _Process(spec, x, y, basis, moving).evidence(rows)
     said = None
     if len(x) <= min(_WITNESS_ROWS, _most_rows(job["plan"], y.shape[1] if moving else 1)):
         said = _testimony(samples, job, spec, blind, x, y, basis, moving)
@@ -78,38 +77,57 @@ def _testimony(
     if not samples.classification:
         targets = targets.double()
 
-    def fitted_on(rows: IntArray) -> Predictor:
-        fitted = torch.from_numpy(rows)
-        kernel = group_kernel(spec, x[fitted], basis)
-        if kernel is None:
-            raise ValueError("a group has a kernel on all samples of a search or on none")
-        mean = y[fitted].mean(0) * (not moving)
-        return _predictor(Regressor(kernel, x[fitted], y[fitted] - mean, shared=moving), mean, basis)
-
     predictors: list[Predictor] = []
     constants, validation = [], []
     for split, test in zip(samples.splits, samples.tests, strict=True):
         rows = np.concatenate([split.train, split.validation])
-        predictors.append(fitted_on(rows))
-        constants.append(_constant(samples, rows, test))
-        # What it learned is measured where the networks' share is, by a process that has not seen those samples.
-        own = loss(fitted_on(split.train)(x[split.validation]), targets[split.validation])
+        process = _Process(spec, x, y, basis, moving)
+        # Length and noise are chosen, and what it learned is measured where the networks' share is, without those rows.
+        found = process.evidence(split.train)
+        own = loss(process.fitted(split.train, found)(x[split.validation]), targets[split.validation])
         validation.append(torch.stack([own, torch.from_numpy(_constant(samples, rows, split.validation))]))
+        predictors.append(process.fitted(rows, found))
+        constants.append(_constant(samples, rows, test))
     cpu = torch.device("cpu")
     said = testimony("kernel", predictors, samples, targets, loss, job, blind, np.concatenate(constants), cpu)
     return replace(said, share=validation_share(validation))
 
 
-def _predictor(regressor: Regressor, mean: Tensor, basis: FloatArray | None) -> Predictor:
-    def call(x: Tensor) -> Tensor:
-        predicted = regressor(x.double()) + mean
-        if basis is None:
-            return predicted
-        indicators = predicted @ torch.from_numpy(basis).T + 1.0 / len(basis)
-        chances = indicators.clamp_min(_LEAST)
-        return torch.log(chances / chances.sum(1, keepdim=True))
+@dataclass(frozen=True)
+class _Process:
+    """The Gaussian process of a candidate on some of the samples x (n, d), targets y (n, q)."""
 
-    return call
+    spec: dict[str, Any]
+    x: Tensor
+    y: Tensor
+    basis: FloatArray | None
+    moving: bool
+
+    def kernel(self, x: Tensor) -> Kernel:
+        kernel = group_kernel(self.spec, x, self.basis)
+        if kernel is None:
+            raise ValueError("a group has a kernel on all samples of a search or on none")
+        return kernel
+
+    def evidence(self, rows: IntArray) -> Evidence:
+        x, y = self.x[rows], self.y[rows]
+        return evidence(self.kernel(x), x, _centred(y, self.moving), shared=self.moving)
+
+    def fitted(self, rows: IntArray, found: Evidence) -> Predictor:
+        """Its mean, or for classes the logarithms of its mean indicators, kept positive and normalised."""
+        x, y = self.x[rows], self.y[rows]
+        mean = y.mean(0) * (not self.moving)
+        regressor = Regressor(self.kernel(x), x, y - mean, found)
+
+        def call(x: Tensor) -> Tensor:
+            predicted = regressor(x.double()) + mean
+            if self.basis is None:
+                return predicted
+            indicators = predicted @ torch.from_numpy(self.basis).T + 1.0 / len(self.basis)
+            chances = indicators.clamp_min(_LEAST)
+            return torch.log(chances / chances.sum(1, keepdim=True))
+
+        return call
 
 
 def _constant(samples: Samples, fitted: IntArray, test: IntArray) -> FloatArray:
@@ -147,7 +165,7 @@ def _most_rows(plan: dict[str, Any], components: int) -> int:
     return min(_EVIDENCE_ROWS // components, int(math.sqrt(_WORK / order)))
 
 
-def _rows(samples: Samples, plan: dict[str, Any], components: int, seed: int) -> Tensor:
+def _rows(samples: Samples, plan: dict[str, Any], components: int, seed: int) -> IntArray:
     """One sample of every cluster, drawn at random, and a random choice among clusters where they are too many."""
     order = np.random.default_rng([seed, 3]).permutation(len(samples.cluster))
     _, first = np.unique(samples.cluster[order], return_index=True)
@@ -155,4 +173,4 @@ def _rows(samples: Samples, plan: dict[str, Any], components: int, seed: int) ->
     most = _most_rows(plan, components)
     if len(drawn) > most:
         drawn = np.random.default_rng([seed, 4]).permutation(drawn)[:most]
-    return torch.from_numpy(np.sort(drawn))
+    return np.sort(drawn)

@@ -199,6 +199,7 @@ def search(
                 trials.append({"position": position, "state": "crashed", "metrics": None, "arrays": {}})
                 continue
             metrics = {**said.metrics(), "witnesses": [f"{node['name']}, kernel"]}
+            metrics["validation_shares"] = [said.testimony.share]
             gains = said.testimony.constant - said.testimony.base
             if classes:
                 metrics["gain_bits"] = mean_interval(gains, cluster)["mean"]

@@ -58,7 +58,8 @@ def test_kernels_are_covariances_whose_predictions_turn_with_x(candidates, d, na
     gram = kernel.between(x, kernel.prepare(x), 0.5)
     assert torch.allclose(gram, gram.T, atol=1e-9)
     assert float(torch.linalg.eigvalsh(gram)[0]) > -1e-7
-    fitted = Regressor(kernel, x, torch.from_numpy(rng.normal(size=(30, p))), shared=True)
+    y = torch.from_numpy(rng.normal(size=(30, p)))
+    fitted = Regressor(kernel, x, y, evidence(kernel, x, y, shared=True))
     new = vectors(rng, 20, d)
     assert len(wanted["classes"]) > 0
     for c in wanted["classes"]:
