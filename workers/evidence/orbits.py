@@ -91,11 +91,13 @@ class Defect:
         return max(self.upper(LEVEL), max(self.value, 0.0) + self._reach(quantile))
 
     def more_data(self, quantile: float, tolerance: float) -> float:
-        """How many times the data would bring the bound to the tolerance if the defect stays what it is; maybe inf."""
+        """How many times the data would bring the defect, if it stays what it is, below the tolerance or refute it; at
+        least 1, maybe infinite."""
         room = tolerance - max(self.value, 0.0)
-        if room <= 0:
-            return float("inf")
-        ratio = (self.bound(quantile) - max(self.value, 0.0)) / room
+        reach = self.bound(quantile) - max(self.value, 0.0)
+        if room < 0:
+            reach = skewed_t(max(quantile, float(stats.t.ppf(1 - LEVEL, self.freedom))), -self.skew) * self.error
+        ratio = reach / abs(room) if room else float("inf")
         return max(1.0, ratio * ratio)  # infinite where ** would raise OverflowError
 
     def _reach(self, quantile: float) -> float:

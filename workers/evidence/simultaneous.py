@@ -32,6 +32,10 @@ class Flips:
     excess: Array
     gain: Array
 
+    def only(self, columns: list[int]) -> Flips:
+        """The same signs for some of the classes."""
+        return Flips(*(a[:, columns] for a in (self.signed_excess, self.signed_gain, self.excess, self.gain)))
+
     def studentised(self, at: Array) -> Array:
         """Studentised signed means of excess - at * gain, `at` (classes,); (flips, classes)."""
         m = len(self.excess)

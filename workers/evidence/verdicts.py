@@ -64,18 +64,35 @@ def verdict(members: list[ClassEvidence], tolerance: float, quantile: float, lea
         return Verdict(
             "certified", f"every element costs at most {worst_bound:.1%} of what was learned", widest.element
         )
-    factor = max(m.defect.more_data(quantile, tolerance) for _, m in bounds)
+    factor, _ = to_settle(members, quantile, tolerance)
     if worst_bound <= APPROXIMATE:
         reason = f"every element costs at most {worst_bound:.1%} of what was learned"
         return Verdict("approximate", reason, widest.element, factor if math.isfinite(factor) else None)
     return Verdict(
         "undetermined",
         f"the cost of {widest.title} is known only to be below {worst_bound:.0%} of what was learned"
-        + (f"; about {factor:.1f} times the data would decide" if math.isfinite(factor) else ""),
+        + (f"; about {times(factor)} the data would decide" if math.isfinite(factor) else ""),
         widest.element,
         factor if math.isfinite(factor) else None,
     )
 
 
+def times(factor: float) -> str:
+    """A multiple in words that promise no more digits than it has."""
+    return f"{factor:.1f} times" if factor < 10 else f"{factor:.2g} times" if factor < 100 else f"{factor:.0f} times"
+
+
 def _percent(member: ClassEvidence) -> str:
     return "all" if member.defect.value >= 1 else f"{member.defect.value:.0%}"
+
+
+def to_settle(members: list[ClassEvidence], quantile: float, tolerance: float) -> tuple[float, str]:
+    """(how many times the data would settle a group with these classes, the element that would settle it).
+
+    The first refutation, if some defect as it stands is beyond the tolerance, else the last certification; maybe
+    infinite.
+    """
+    factors = {m.element: m.defect.more_data(quantile, tolerance) for m in members}
+    against = [m.element for m in members if m.defect.value > tolerance]
+    element = min(against, key=factors.__getitem__) if against else max(factors, key=factors.__getitem__)
+    return factors[element], element
