@@ -133,7 +133,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--images", type=int, default=24, help="objects for each untrained network")
-    parser.add_argument("--labels", default="50,100,200,400")
+    parser.add_argument("--labels", default="25,50,100")
     parser.add_argument("--test", type=int, default=1000)
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--noise", type=float, default=0.1, help="standard deviation, the shape being 1")

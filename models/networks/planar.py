@@ -99,6 +99,11 @@ def doubled(acting: ActingGroup) -> ActingGroup:
     return acting_group((0, 1), planar_generators(_DOUBLED[name]) or [])
 
 
+def whole_group(config: NetworkConfig) -> ActingGroup:
+    """The group whose network a subgroup's network was: see `models.networks.subgroup`."""
+    return from_spec(config.spec["within"])
+
+
 def rotation_part(config: NetworkConfig) -> ActingGroup:
     """The turns of a network on images of one scale: none for Scale, C8 for SIM(2)."""
     return acting_group((0, 1), planar_generators("C8" if config.spec["family"] == "SIM(2)" else "C1") or [])
@@ -127,10 +132,13 @@ def _regular(sketch: Sketch, config: NetworkConfig, acting: ActingGroup) -> None
     order, architecture = acting.group.order, config.spec.get("architecture")
     deep = doubled(acting) if architecture == "hierarchical" else acting
     wide = deep.group.order
-    exact = maps_the_grid(deep)
+    whole = deep if "within" not in config.spec else whole_group(config)
+    exact = maps_the_grid(whole)
     size, inner = _window(sketch, exact=exact), 3 if exact or min(sketch.height, sketch.width) < 8 else 5
-    filters = basis_count(deep, inner)
-    first, c = basis_count(acting, size), sketch.channels
+    # In a subgroup of turns off the grid the basis is that of the whole group, once for each coset.
+    blocks = 1 if maps_the_grid(deep) else whole.group.order // wide
+    filters = blocks * basis_count(deep if blocks == 1 else whole, inner)
+    first, c = blocks * basis_count(acting if blocks == 1 else whole, size), sketch.channels
     sketch.convolve("LiftingConv2d", f * order, f * c * first, c * f * order, size, in_channels=c, out_fields=f)
     _norm(sketch, f, order)
     for block in range(2):

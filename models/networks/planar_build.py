@@ -16,9 +16,10 @@ from models.layers.regular import CovariantHead, FieldNorm1d, GroupLinear
 from models.layers.restriction import InducedConv2d, Restrict
 from models.layers.separable import SeparableGroupConv2d
 from models.layers.steerable import FourierReLU, SteerableConv2d, SteerableHead, SteerableLifting2d, SteerableNorm2d
+from models.layers.turning import maps_the_grid
 from models.layers.wallpaper import IsotropicConv2d
 from models.networks.config import Layer, NetworkConfig
-from models.networks.planar import doubled, rotation_part
+from models.networks.planar import doubled, rotation_part, whole_group
 from models.networks.standardise import StandardiseChannels
 
 Constructor = Callable[..., nn.Module]
@@ -67,5 +68,7 @@ def build_planar(layer: Layer, config: NetworkConfig) -> nn.Module:
         return Restrict(deep, acting)
     if layer.kind in _BEFORE_A_NORM:  # which takes any bias out again
         of = acting if layer.kind == "LiftingConv2d" else deep
+        if "within" in config.spec and not maps_the_grid(acting):
+            arguments = arguments | {"basis_of": whole_group(config)}
         return _BEFORE_A_NORM[layer.kind](of, bias=False, **arguments)
     return _OF_THE_GROUP[layer.kind](acting, **arguments)
