@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from benchmarks.evidence.runner import Array, Cell, Row, Task
-from benchmarks.planted_images import TRUTHS, _responses, group_elements, plant, turned
+from benchmarks.planted_images import TRUTHS, group_elements, plant, responses, turned
 from models.groups.finite import element_key
 
 SIDE = 12
@@ -58,7 +58,7 @@ def _energies(seed: int, n: int, salt: int) -> tuple[Array, Array, Array]:
     filters = rng.standard_normal((2, 1, 5, 5)).astype(np.float32)
     filters -= filters.mean((2, 3), keepdims=True)
     elements = group_elements("D4")
-    energy = np.stack([(np.maximum(_responses(turned(x, h), filters)[0], 0) ** 2).mean((1, 2)) for h in elements])
+    energy = np.stack([(np.maximum(responses(turned(x, h), filters)[0], 0) ** 2).mean((1, 2)) for h in elements])
     names = [element_key(m) for m in elements]
     products = np.array([[names.index(element_key(h @ k)) for k in elements] for h in elements])
     return x, energy, products

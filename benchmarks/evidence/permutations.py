@@ -1,8 +1,8 @@
-"""Vectors with a permutation group planted: a sum of random waves averaged over the group, as a target or as two classes.
+"""Vectors with a permutation group planted: random waves averaged over the group, as a target or as two classes.
 
-x: four standard normal items. For A4 the even and the odd part of the sum (under all of S4) are given equal variance: the
-odd part of a smooth function is too small to see otherwise. A draw counts when every element outside the truth changes
-at least 20 % (of the variance, or of the labels).
+x: four standard normal items. For A4 the even and the odd part of the sum (under all of S4) are given equal variance:
+the odd part of a smooth function is too small to see otherwise. A draw counts when every element outside the truth
+changes at least 20 % (of the variance, or of the labels).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def invariant(truth: str, rng: np.random.Generator) -> Callable[[Array], Array]:
 
 
 def planted(truth: str, seed: int, n: int, kind: str) -> Task:
-    """`kind`: polynomial-like targets with noise of a tenth of their spread (`target`), or two classes (`class`)."""
+    """`kind`: targets with noise of a tenth of their spread (`target`), or two classes (`class`)."""
     rng = np.random.default_rng([seed, TRUTHS.index(truth), n])
     group = {tuple(p) for p in members(truth)}
     foreign = [p for p in EVERY if tuple(p) not in group]
@@ -74,9 +74,7 @@ def planted(truth: str, seed: int, n: int, kind: str) -> Task:
             y = (value - value.mean()) / value.std() + rng.normal(0, 0.1, n)
             changes = [float(((m - value) ** 2).mean() / (2 * value.var())) for m in moved]
         if min(changes, default=1.0) >= MARGIN:
-            return Task(
-                x.astype(np.float32), y, CANDIDATES, truth, subgroups=False, margin=min(changes, default=None)
-            )
+            return Task(x.astype(np.float32), y, CANDIDATES, truth, subgroups=False, margin=min(changes, default=None))
     raise RuntimeError(f"no draw plants {truth} firmly enough")
 
 

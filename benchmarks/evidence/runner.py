@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks.evidence.naive import naive_choice
 from models.groups.plan import plan_search
+from models.networks.planned import plan_networks
 from workers.ranking import rank_search
 from workers.training import run_trial
 
@@ -31,9 +32,10 @@ class Task:
     """Samples with a question and its answer.
 
     x (n, d), (n, h, w) or (n, c, h, w); y (n,) classes, or (n, p) targets. `truth` is the name of the lattice's group
-    that is the full symmetry (None where nobody knows). `expected` says in words what must come out, `check(row)`
-    whether it did (by default: nothing false is certified, and the truth is first or not told apart from the first).
-    `margin` is the least share of labels (or of variance) that an element outside the truth changes.
+    that is the full symmetry (None where nobody knows). `groups`: samples of one value are not independent; `split`: 1
+    where a sample is for testing alone. `expected` says in words what must come out, `check(row)` whether it did (by
+    default: nothing false is certified, and the truth is first or not told apart from the first). `margin` is the least
+    share of labels (or of variance) that an element outside the truth changes.
     """
 
     x: Array
@@ -45,17 +47,17 @@ class Task:
     margin: float | None = None
     expected: str = ""
     check: Callable[[Row], bool] | None = None
-    settings: dict[str, Any] = field(default_factory=dict)
+    split: Array | None = None
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A row of the scoreboard: tasks of one kind. `make(truth, seed)` builds one; `settings` go before the run's."""
+    """A row of the scoreboard. `make(truth, seed)` builds a task, `run` searches (by default `search`)."""
 
     name: str
     truths: Sequence[str]
     make: Callable[[str, int], Task]
-    settings: dict[str, Any] = field(default_factory=dict)
+    run: Callable[[Task, int, Settings], Row] | None = None
 
 
 @dataclass(frozen=True)
@@ -94,24 +96,16 @@ def search(task: Task, seed: int, settings: Settings) -> Row:
     about = facts(task)
     started = time.monotonic()
     plan = plan_search(task.candidates, **about, include_subgroups=task.subgroups, max_candidates=MAX_CANDIDATES)
+    plan = plan_networks(plan, tuple(about["x_shape"]), about["classes"] or about["target_dim"], "parameters")
     request = settings.request(seed)
-    training = 0.0
     with tempfile.TemporaryDirectory() as name:
-        dataset = _stored(task, about, Path(name))
-        trials: list[dict[str, Any]] = []
-        for position in range(len(plan["nodes"])):
-            out = Path(name) / str(position)
-            out.mkdir()
-            job = {"dataset": dataset, "plan": plan, "request": request, "position": position, "device": "cpu"}
-            clock = _Clock()
-            metrics = run_trial(job | {"done": trials}, out, clock)
-            training += clock.training
-            arrays = {f.name: str(f) for f in out.iterdir()}
-            trials.append({"position": position, "state": "done", "metrics": metrics, "arrays": arrays})
-        ranking = rank_search({"plan": plan, "request": request, "trials": trials, "dataset": dataset})
+        job = {"dataset": _stored(task, about, Path(name)), "plan": plan, "request": request, "device": "cpu"}
+        trials, training = _trained(job, Path(name))
+        ranking = rank_search({**job, "trials": trials})
     row = judged(task, plan, ranking)
     naive = naive_choice(plan, trials)
-    row["naive"] = naive and naive | {"exact": naive["best"] == task.truth, "exact_by_loss": naive["by_loss"] == task.truth}
+    if naive is not None:
+        row["naive"] = {**naive, "exact": naive["best"] == task.truth, "exact_by_loss": naive["by_loss"] == task.truth}
     spared = sum("spared" in t["metrics"] for t in trials)
     counts = {"n": len(task.x), "candidates": len(trials), "spared": spared, "margin": task.margin}
     return row | counts | {"training_seconds": training, "seconds": time.monotonic() - started}
@@ -158,6 +152,21 @@ def judged(task: Task, plan: dict[str, Any], ranking: dict[str, Any]) -> Row:
     return row
 
 
+def _trained(job: dict[str, Any], folder: Path) -> tuple[list[dict[str, Any]], float]:
+    """Every trial of a search, and the seconds that the candidates' own networks took to train."""
+    trials: list[dict[str, Any]] = []
+    training = 0.0
+    for position in range(len(job["plan"]["nodes"])):
+        out = folder / str(position)
+        out.mkdir()
+        clock = _Clock()
+        metrics = run_trial({**job, "position": position, "done": trials}, out, clock)
+        training += clock.training
+        arrays = {f.name: str(f) for f in out.iterdir()}
+        trials.append({"position": position, "state": "done", "metrics": metrics, "arrays": arrays})
+    return trials, training
+
+
 class _Clock:
     """Listens to a trial's reports: seconds from the first to the last epoch of the candidate's own network."""
 
@@ -182,4 +191,7 @@ def _stored(task: Task, about: dict[str, Any], folder: Path) -> dict[str, Any]:
     if task.groups is not None:
         np.save(folder / "groups.npy", np.unique(task.groups, return_inverse=True)[1])
         dataset["groups"] = str(folder / "groups.npy")
+    if task.split is not None:
+        np.save(folder / "split.npy", task.split)
+        dataset["split"] = str(folder / "split.npy")
     return dataset

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 
 from benchmarks.evidence.lattice import SIDE
@@ -65,7 +64,7 @@ def no_signal(truth: str, seed: int) -> Task:
 
 
 def leaked(truth: str, seed: int) -> Task:
-    """Labels thrown by a coin, every sample four times over, three of them with a little noise: memory looks like signal."""
+    """Labels thrown by a coin, every sample four times over with a little noise: memory looks like signal."""
     rng = np.random.default_rng([seed, 24])
     x, y = rng.standard_normal((250, SIDE, SIDE)), rng.integers(0, 2, 250)
     copies = [x] + [x + rng.normal(0, 0.01, x.shape) for _ in range(3)]
