@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from models.groups.action import is_trivial
+from workers.evidence.curves import Spectrum, found_curves, refuting, spectra_at
 from workers.evidence.decision import TOLERANCES, Decision, MoreData, closure_warnings, more_data, sweep_step
 from workers.evidence.findings import Findings, findings
 from workers.evidence.orbits import CROSS_FITTED, UNKNOWN, Defect, Witness
@@ -34,18 +35,22 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
     witnesses = [w for position in sorted(done) for w in _witnesses(done[position], folds)]
     supports = next((t["metrics"]["support"] for _, t in sorted(done.items()) if "support" in t["metrics"]), None)
     found = findings(plan, supports, witnesses)
+    curves = found_curves(done)
+    spectra = spectra_at(curves, tolerance)
     weights = request.get("weights") or {}
-    decided = _decide(plan, done, found, tolerance, weights)
+    decided = _decide(plan, done, found, spectra, tolerance, weights)
+    members = _members(plan, done, decided.evidence, spectra)
     more = more_data(plan, decided) if done else None
     sure = confidence(list(decided.probabilities.values())) if done else None
     rows = [
-        _row(plan, done[p], decided, _terms(plan, p, done, decided.evidence, found.learned), weights, rank)
+        _row(plan, done[p], decided, _terms(plan, p, done, members[p], found.learned), weights, rank)
         for rank, p in enumerate(decided.order, start=1)
     ]
     warnings = [
         *warnings_of(plan, done, job["trials"], witnesses, found.learned),
         *not_told_apart(plan, decided),
         *closure_warnings(plan, decided),
+        *(s.warning for s in spectra if s.warning),
     ]
     best = _best(plan, decided, sure) if done else None
     return {
@@ -56,10 +61,11 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
         "rows": rows,
         "elements": [_element(c, e) for c, e in zip(plan["classes"], decided.evidence, strict=True)],
         "evidence": {
+            "spectrum": [s.as_json() for s in spectra] or None,
             "stopping": saved([done[p] for p in sorted(done)]),
             "prior": _prior(plan, done),
             "tolerance_sweep": [
-                sweep_step(plan, _decide(plan, done, found, t, weights))
+                sweep_step(plan, _decide(plan, done, found, spectra_at(curves, t), t, weights))
                 for t in sorted({*TOLERANCES, tolerance})
                 if done
             ],
@@ -72,28 +78,35 @@ def _decide(
     plan: dict[str, Any],
     done: dict[int, dict[str, Any]],
     found: Findings,
+    spectra: list[Spectrum],
     tolerance: float,
     weights: dict[str, float],
 ) -> Decision:
     """Verdicts, posterior and order of the candidates at a tolerance."""
     evidence, quantile = found.at(tolerance)
     positions = sorted(done)
-    terms = {p: _terms(plan, p, done, evidence, found.learned) for p in positions}
+    members = _members(plan, done, evidence, spectra)
+    terms = {p: _terms(plan, p, done, members[p], found.learned) for p in positions}
     probabilities = posterior([terms[p].score() for p in positions]) if done else []
     return Decision(
         tolerance=tolerance,
         evidence=evidence,
         quantile=quantile,
         learned=found.learned,
-        verdicts={
-            p: verdict([evidence[c] for c in plan["nodes"][p]["classes"]], tolerance, quantile, found.learned)
-            for p in positions
-        },
+        verdicts={p: verdict(members[p], tolerance, quantile, found.learned) for p in positions},
         probabilities=dict(zip(positions, probabilities, strict=True)),
         order=sorted(
             positions, key=lambda p: (-round(terms[p].score(weights), 9), -float(plan["nodes"][p]["bits"]), p)
         ),
     )
+
+
+def _members(
+    plan: dict[str, Any], done: dict[int, dict[str, Any]], evidence: list[ClassEvidence], spectra: list[Spectrum]
+) -> dict[int, list[ClassEvidence]]:
+    """The evidence on each candidate: its classes and, for a continuous group, what refutes it between its probes."""
+    nodes = {p: plan["nodes"][p] for p in done}
+    return {p: [evidence[c] for c in n["classes"]] + refuting(spectra, n["spec"]) for p, n in nodes.items()}
 
 
 def _prior(plan: dict[str, Any], done: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -144,9 +157,9 @@ def _witnesses(trial: dict[str, Any], folds: int) -> list[Witness]:
 
 
 def _terms(
-    plan: dict[str, Any], position: int, done: dict[int, dict[str, Any]], evidence: list[ClassEvidence], learned: bool
+    plan: dict[str, Any], position: int, done: dict[int, dict[str, Any]], members: list[ClassEvidence], learned: bool
 ) -> Terms:
-    node, complexity = plan["nodes"][position], _complexity(plan, position)
+    complexity = _complexity(plan, position)
     if not learned:
         return Terms(0.0, 0.0, complexity)
     kernel = None
@@ -157,7 +170,7 @@ def _terms(
     trained = done[base] if "spared" in done[position]["metrics"] else done[position]
     return Terms(
         accuracy_term(trained["metrics"].get("gain_bits")),
-        consistency_term([evidence[c].log2_bayes_factor for c in node["classes"]], kernel),
+        consistency_term([m.log2_bayes_factor for m in members], kernel),
         complexity,
     )
 

@@ -26,6 +26,7 @@ from workers.folds import Array
 from workers.intervals import mean_interval
 from workers.kernel_evidence import kernel_said
 from workers.samples import Samples, class_actions, constant_losses, interpolates, load_samples
+from workers.spectra import write_spectra
 from workers.stopping import spared, stops
 from workers.witnesses import Testimony, bits, fold_predictors, squared, testimony, validation_share
 
@@ -82,6 +83,7 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
         out_of_time |= other.out_of_time
     if is_trivial(node["spec"]):
         metrics["support"] = [support(samples, a[0], dataset["domain"]) for a in class_actions(plan)]
+        metrics["spectrum"] = write_spectra(out_dir, samples, fitted, job, device, deadline)
     kernel = kernel_said(samples, job, node["spec"], blind)
     if kernel is not None:
         metrics |= kernel.metrics()
@@ -94,6 +96,7 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
         config, dataset["task"], fitted.networks, fitted.temperatures, shift.tolist(), scale, interpolates(plan)
     )
     left = write_artifacts(out_dir, trained, deadline)
+    left["warnings"] += metrics.get("spectrum", {}).get("warnings", [])
     if out_of_time:
         left["warnings"].append("training stopped early: the budget of seconds was spent")
     cost = network_cost(config)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
 
 
@@ -42,9 +44,66 @@ class MoreData(BaseModel):
     element: str | None = Field(description="The element that would settle it.", examples=["mx"])
 
 
+class SpectrumBound(BaseModel):
+    """The defect at one point of a spectrum, with bounds that hold for all its points at once."""
+
+    value: float
+    low: float
+    high: float
+
+
+class SpectrumReach(BaseModel):
+    """How far from the identity moves are harmless."""
+
+    within: float = Field(description="All moves up to here are within the tolerance.", examples=[52.5])
+    refuted_from: float | None = Field(
+        description="From here on some are refuted; null when none is.", examples=[120.0]
+    )
+
+
+class SpectrumPlace(BaseModel):
+    """A mirror's axis, or a centre, that no candidate has."""
+
+    at: float = Field(examples=[5.5])
+    low: float | None = Field(description="Null where the interval is open.", examples=[4.5])
+    high: float | None = Field(examples=[6.5])
+
+
+class Spectrum(BaseModel):
+    """The defect along a curve of elements, and which groups it leaves."""
+
+    kind: Literal["turns", "mirrors", "scales", "centres"]
+    coordinates: list[int] = Field(
+        description="Coordinates that move; 0 and 1, x and y, for images.", examples=[[0, 1]]
+    )
+    labels: Literal["trivial", "vector", "moved"] = Field(description="What the elements do to labels.")
+    at: list[float] = Field(
+        description="Turns and axes of mirrors in degrees, factors of scalings, centres along a coordinate or, for "
+        "several coordinates, as multiples of the mean of the data.",
+        examples=[[7.5, 15.0]],
+    )
+    shown: list[float] = Field(description="Share of the samples that lie among the data when they are moved so.")
+    defect: list[SpectrumBound]
+    state: list[Literal["within", "refuted", "unseen", "open"]]
+    groups_supported: list[str] = Field(
+        description="Groups all of whose tested elements are within the tolerance, the largest last.",
+        examples=[["C2", "C4"]],
+    )
+    not_told_apart: list[str] = Field(
+        description="Where the data leaves several groups possible: those, the largest last. Empty otherwise.",
+        examples=[["C8", "C16", "SO(2)"]],
+    )
+    reach: SpectrumReach | None
+    between: list[SpectrumPlace] = Field(description="Mirrors and centres between those of the candidates.")
+    sentence: str = Field(examples=["turns by multiples of 90° cost at most 2.1%, a turn by 45° costs all: C4"])
+
+
 class SearchEvidence(BaseModel):
     """Parts are null until the search is done, and where they do not apply."""
 
+    spectrum: list[Spectrum] | None = Field(
+        None, description="Where turns, mirrors, scalings or centres are in question."
+    )
     stopping: Stopping | None = Field(None, description="With `stopping: settled`, when some candidate was spared.")
     prior: list[Prior] = Field(default_factory=list, description="The prior over the lattice of candidates.")
     tolerance_sweep: list[ToleranceStep] = Field(

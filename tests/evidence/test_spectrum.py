@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
+from app.schemas.evidence import SearchEvidence
 from benchmarks.evidence.rendered import TRUTHS, rendered
+from workers.evidence.curves import found_curves, refuting, spectra_at
+from workers.evidence.mirrors import read_mirrors
+from workers.evidence.spectrum import Curve, band, read_centres, read_scales, read_turns
 
 
 @pytest.mark.parametrize("truth", TRUTHS)
@@ -18,3 +22,146 @@ def test_the_frame_of_rendered_pictures_holds_the_shape():
     x, _ = rendered("O(2)", 200, 0)
     rim = np.abs(x[:, 0, [0, -1], :]).mean()
     assert rim < 0.1 * np.abs(x).mean()
+
+
+def measured(kind, defect, at, *, rows=1500, noise=0.3, shown=lambda _: 1.0, named=(), seed=0):
+    """A curve as a witness that learned .8 of a bit would show it, with noise that points share in part."""
+    rng = np.random.default_rng(seed)
+    at = np.asarray(at, dtype=float)
+    common = rng.normal(0.0, noise, rows)
+    excess = np.stack([0.8 * defect(a) + 0.7 * common + 0.7 * rng.normal(0.0, noise, rows) for a in at])
+    gains = rng.normal(0.8, 0.3, rows)
+    return Curve(kind, at, excess - 0.7 * common.mean(), gains, np.arange(rows), [shown(a) for a in at], named)
+
+
+def off(a, period):
+    """Distance of an angle from the nearest multiple of the period, as a share of the largest."""
+    return abs((a + period / 2) % period - period / 2) / (period / 2)
+
+
+TURNS = sorted({*np.arange(7.5, 181.0, 7.5), 72.0, 144.0, 360 / 7, 3 * 360 / 7, 40.0, 160.0, 36.0})
+AXES = np.arange(0.0, 180.0, 7.5)
+
+
+@pytest.mark.parametrize("order", [2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16])
+def test_the_turns_of_a_cyclic_group_are_told_from_all_others(order):
+    curve = measured("turns", lambda a: 2.0 * off(a, 360 / order), TURNS)
+    said = read_turns(curve, band(curve, 0.05))
+    assert said.supported[-1] == f"C{order}"
+    assert said.not_told_apart == ()
+    assert all(order % int(name[1:]) == 0 for name in said.supported)
+
+
+def test_no_turn_costs_anything_where_the_group_is_continuous():
+    curve = measured("turns", lambda a: 0.0, TURNS)
+    assert read_turns(curve, band(curve, 0.05)).supported[-1] == "SO(2)"
+
+
+def test_turns_that_cost_little_are_not_told_apart_with_few_samples():
+    few = measured("turns", lambda a: 0.06 * off(a, 45.0), TURNS, rows=150)
+    said = read_turns(few, band(few, 0.05))
+    assert {"C8", "C16", "SO(2)"} <= set(said.not_told_apart)
+    many = measured("turns", lambda a: 0.5 * off(a, 45.0), TURNS)
+    assert read_turns(many, band(many, 0.05)).supported[-1] == "C8"
+
+
+def test_a_range_of_angles_is_no_group():
+    curve = measured("turns", lambda a: 0.0 if a <= 40 else 3.0 if a >= 120 else 0.02 * (a - 40), TURNS)
+    said = read_turns(curve, band(curve, 0.05))
+    assert (said.supported, said.not_told_apart) == ((), ())
+    assert said.reach[0] == 40.0
+    assert 40.0 < said.reach[1] <= 60.0
+    assert "up to 40° are within" in said.sentence
+
+
+def test_turns_beyond_the_data_leave_every_group_possible():
+    curve = measured("turns", lambda a: 0.0 if a < 60 else 5.0, TURNS, shown=lambda a: 1.0 if a < 55 else 0.0)
+    said = read_turns(curve, band(curve, 0.05))
+    assert (said.not_told_apart[0], said.not_told_apart[-1]) == ("C1", "SO(2)")
+    assert "no samples turned by 60° or more" in said.sentence
+
+
+def test_mirrors_of_a_dihedral_group_are_named_by_their_axes():
+    curve = measured("mirrors", lambda a: 2.0 * off(a, 45.0), AXES, named=(0.0, 45.0, 90.0, 135.0))
+    said = read_mirrors(curve, band(curve, 0.05))
+    assert said.supported[-1] == "D4"
+    assert (said.not_told_apart, said.between) == ((), ())
+
+
+def test_a_mirror_between_those_of_the_candidates_is_named_with_its_interval():
+    at = sorted({*AXES, *np.arange(3.0, 9.0, 0.5), *np.arange(93.0, 99.0, 0.5)})
+    curve = measured("mirrors", lambda a: 2.0 * off(a - 5.7, 90.0), at, named=(0.0, 45.0, 90.0, 135.0))
+    said = read_mirrors(curve, band(curve, 0.05))
+    assert said.supported[-1].startswith("D2@")
+    (first, second) = said.between
+    assert first[1] < 5.7 < first[2]
+    assert second[1] < 95.7 < second[2]
+    assert first[2] - first[1] < 4.0
+
+
+def test_every_mirror_or_none():
+    harmless = measured("mirrors", lambda a: 0.0, AXES)
+    assert read_mirrors(harmless, band(harmless, 0.05)).supported == ("O(2)",)
+    broken = measured("mirrors", lambda a: 1.0, AXES)
+    assert read_mirrors(broken, band(broken, 0.05)).supported == ()
+
+
+def test_bounds_hold_for_the_whole_curve_at_once():
+    misses = 0
+    for seed in range(100):
+        curve = measured("turns", lambda a: 0.3, TURNS, rows=200, seed=seed)
+        low = band(curve, 0.05).low
+        misses += bool((low > 0.3).any())
+    assert misses <= 11  # 5 expected at the level of .05
+
+
+def test_scalings_of_a_part_of_the_range():
+    curve = measured("scales", lambda f: 0.0 if f < 1.3 else 1.0, [1.09, 1.19, 1.3, 1.41, 2.0])
+    said = read_scales(curve, band(curve, 0.05))
+    assert said.supported == ()
+    assert said.reach == (1.19, 1.3)
+
+
+def test_a_centre_off_the_origin_is_found_with_its_interval():
+    curve = measured("centres", lambda c: abs(c - 0.4), np.arange(-1.0, 1.01, 0.1))
+    said = read_centres(curve, band(curve, 0.05))
+    ((place, low, high),) = said.between
+    assert abs(place - 0.4) < 1e-9
+    assert low < 0.4 < high
+
+
+def test_a_tilted_mirror_and_a_moved_centre_show_in_a_search_on_vectors(search):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(500, 2)).astype(np.float32)
+    radius, angle = np.hypot(*x.T), np.arctan2(x[:, 1], x[:, 0])
+    y = np.cos(2 * (angle - 0.1)) * radius + 0.05 * rng.normal(size=500)
+    ranking, _, trials = search(x, y.astype(np.float32), ["D4"], task="regression", only=[0])
+    spectra = {s["kind"]: s for s in ranking["evidence"]["spectrum"] if len(s["coordinates"]) == 2}
+    assert spectra["turns"]["groups_supported"] == ["C2"]
+    assert any(p["low"] < 5.73 < p["high"] for p in spectra["mirrors"]["between"])
+    assert any("over mirrors" in w and "between those of the candidates" in w for w in ranking["warnings"])
+    assert trials[0]["metrics"]["spectrum"]["seconds"] > 0
+
+    shifted = x + np.float32([0.5, 0.0])
+    y = np.abs(shifted[:, 0] - 0.5) + np.sin(shifted[:, 1])
+    ranking, _, _ = search(shifted, y.astype(np.float32), ["Flips"], task="regression", only=[0])
+    (moved,) = [s for s in ranking["evidence"]["spectrum"] if s["kind"] == "centres" and s["between"]]
+    assert moved["coordinates"] == [0]
+    assert moved["between"][0]["low"] < 0.5 < moved["between"][0]["high"]
+    assert SearchEvidence.model_validate(ranking["evidence"]).spectrum
+
+
+def test_an_angle_between_the_probes_refutes_a_continuous_group(search):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(500, 2)).astype(np.float32)
+    y = np.sign(np.cos(4 * np.arctan2(x[:, 1], x[:, 0]))).astype(np.float32)
+    ranking, plan, trials = search(x, y, ["SO(2)"], task="regression", only=[0])
+    (turns,) = [s for s in ranking["evidence"]["spectrum"] if s["kind"] == "turns"]
+    assert turns["groups_supported"][-1:] in (["C4"], [])
+    assert "SO(2)" not in turns["not_told_apart"]
+    family = next(n["spec"] for n in plan["nodes"] if n["spec"]["kind"] == "family")
+    found = spectra_at(found_curves({0: trials[0]}), 0.05)
+    (against,) = refuting(found, family)
+    assert against.refuted
+    assert against.log2_bayes_factor < 0
+    assert refuting(found, {**family, "labels": "vector"}) == []

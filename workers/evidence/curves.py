@@ -1,0 +1,153 @@
+"""The spectra of a search: from what a trial measured to answers, warnings, and evidence against continuous groups."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from workers.evidence.mirrors import read_mirrors
+from workers.evidence.orbits import Defect
+from workers.evidence.posterior import log2_bayes_factor
+from workers.evidence.spectrum import (
+    Answer,
+    Band,
+    Curve,
+    band,
+    informed,
+    read_centres,
+    read_scales,
+    read_turns,
+)
+from workers.evidence.verdicts import ClassEvidence
+from workers.folds import Array
+
+_READINGS: dict[str, Callable[[Curve, Band], Answer]] = {
+    "turns": read_turns,
+    "mirrors": read_mirrors,
+    "scales": read_scales,
+    "centres": read_centres,
+}
+_HOLDS = {"turns": ("SO(2)", "O(2)", "SIM(2)", "SO(n)", "O(n)"), "mirrors": ("O(2)", "O(n)"), "scales": ()}
+
+_WIDE = 15.0  # degrees; on smooth data every small turn is harmless
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """One curve with what was read from it; `about` is the trial's description of it, `learned` the witness's share."""
+
+    about: dict[str, Any]
+    curve: Curve
+    band: Band
+    answer: Answer
+    learned: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The curve for `SearchEvidence.spectrum`."""
+        reach = self.answer.reach
+        return {
+            **{key: self.about[key] for key in ("kind", "coordinates", "labels", "at", "shown")},
+            "defect": [
+                {"value": float(v), "low": float(low), "high": float(high)}
+                for v, low, high in zip(self.band.value, self.band.low, self.band.high, strict=True)
+            ],
+            "state": list(self.band.state),
+            "groups_supported": list(self.answer.supported),
+            "not_told_apart": list(self.answer.not_told_apart),
+            "reach": None if reach is None else {"within": reach[0], "refuted_from": reach[1]},
+            "between": [
+                {"at": at, "low": _finite(low), "high": _finite(high)} for at, low, high in self.answer.between
+            ],
+            "sentence": self.answer.sentence,
+        }
+
+    def against(self, spec: dict[str, Any]) -> ClassEvidence | None:
+        """The element of the curve that refutes a continuous group most clearly, where it lies in it and one does."""
+        if spec["kind"] != "family" or spec["family"] not in _HOLDS.get(self.about["kind"], ()):
+            return None
+        if spec.get("vectors") and [c for v in spec["vectors"] for c in v[:2]] != self.about["coordinates"]:
+            return None
+        moved = spec["labels"] if spec["labels"] == "vector" or self.about["kind"] == "mirrors" else "trivial"
+        if {"sign": "moved"}.get(moved, moved) != self.about["labels"]:
+            return None
+        refuted = self.band.where("refuted")
+        if not refuted.any():
+            return None
+        worst = int(np.argmax(np.where(refuted, self.band.low, -np.inf)))
+        at, freedom = float(self.curve.at[worst]), len(np.unique(self.curve.cluster)) - 1
+        value, error = float(self.band.value[worst]), float(self.band.error[worst])
+        found = Defect(value, error, freedom, self.learned, ("spectrum",))
+        turn = self.about["kind"] == "turns"
+        return ClassEvidence(
+            element=f"r{at:.4g}" if turn else f"m@{at:.4g}",
+            title=f"rotation by {at:.4g}°" if turn else f"mirror with its axis at {at:.4g}°",
+            defect=found,
+            support="shown",
+            p_value=float(stats.t.sf((value - self.about["tolerance"]) / error, freedom)),
+            p_adjusted=float(self.band.p_value[worst]),
+            log2_bayes_factor=min(log2_bayes_factor(found, self.about["tolerance"]), 0.0),
+        )
+
+    @property
+    def warning(self) -> str | None:
+        """A sentence where the answer is none of the groups that a search ranks, or not one of them alone."""
+        said = self.answer
+        partial = said.reach is not None and self.about["kind"] == "turns" and _WIDE <= said.reach[0] < 180.0
+        if not (said.between or said.not_told_apart or partial):
+            return None
+        where = "" if self.about["kind"] != "centres" else f" of x{', x'.join(map(str, self.about['coordinates']))}"
+        return f"over {self.about['kind']}{where}: {said.sentence}"
+
+
+def found_curves(done: dict[int, dict[str, Any]]) -> list[tuple[dict[str, Any], Curve, float]]:
+    """Every curve that a finished trial measured and whose witness has learned something: (what the trial says about
+    it, the curve, the share of the best constant's loss that was learned)."""
+    found = []
+    for _, trial in sorted(done.items()):
+        described = trial["metrics"].get("spectrum", {}).get("curves")
+        if not described:
+            continue
+        arrays = {name: np.load(trial["arrays"][f"{name}.npy"], allow_pickle=False) for name in _ARRAYS}
+        rows = arrays["spectrum_rows"]
+        constant, base = arrays["constant"][0, rows].astype(float), arrays["base"][0, rows].astype(float)
+        start = 0
+        for about in described:
+            excess = arrays["spectrum"][start : start + len(about["at"])].astype(float)
+            start += len(about["at"])
+            curve = _curve(about, excess, constant - base, arrays["cluster"][rows])
+            if informed(curve):
+                learned = float(curve.gains.mean() / max(constant.mean(), 1e-12))
+                found.append((about, curve, learned))
+    return found
+
+
+def spectra_at(curves: list[tuple[dict[str, Any], Curve, float]], tolerance: float) -> list[Spectrum]:
+    """The curves read at a tolerance."""
+    spectra = []
+    for about, curve, learned in curves:
+        judged = band(curve, tolerance)
+        said = _READINGS[curve.kind](curve, judged)
+        spectra.append(Spectrum({**about, "tolerance": tolerance}, curve, judged, said, learned))
+    return spectra
+
+
+def refuting(spectra: list[Spectrum], spec: dict[str, Any]) -> list[ClassEvidence]:
+    """The elements between the probes of a continuous group that refute it."""
+    return [found for s in spectra if (found := s.against(spec)) is not None]
+
+
+_ARRAYS = ("spectrum", "spectrum_rows", "base", "constant", "cluster")
+
+
+def _curve(about: dict[str, Any], excess: Array, gains: Array, cluster: Array) -> Curve:
+    at = np.asarray(about["at"])
+    return Curve(about["kind"], at, excess, gains, cluster, about["shown"], about["named"], about["towards"])
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
