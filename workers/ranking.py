@@ -17,6 +17,7 @@ from workers.evidence.verdicts import ClassEvidence, verdict
 from workers.scoring import Terms, accuracy_term, complexity_term, consistency_term
 from workers.sentences import not_told_apart, summary, warnings_of
 from workers.stopping import saved
+from workers.worth import add_worth, search_worth, worth_in_words
 
 _FILES = ("base", "constant", "excess", "cluster")
 
@@ -46,6 +47,8 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
         _row(plan, done[p], decided, _terms(plan, p, done, members[p], found.learned), weights, rank)
         for rank, p in enumerate(decided.order, start=1)
     ]
+    worth = search_worth(plan, done, found.learned)
+    add_worth(rows, worth)
     warnings = [
         *warnings_of(plan, done, job["trials"], witnesses, found.learned),
         *not_told_apart(plan, decided),
@@ -56,7 +59,7 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
     return {
         "best": best,
         "confidence": sure,
-        "summary": summary(plan, decided, more),
+        "summary": summary(plan, decided, more) + worth_in_words(plan, worth, decided.order),
         "warnings": warnings,
         "rows": rows,
         "elements": [_element(c, e) for c, e in zip(plan["classes"], decided.evidence, strict=True)],
@@ -70,6 +73,7 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
                 if done
             ],
             "more_data": _more_data(plan, more),
+            "worth": worth,
         },
     }
 

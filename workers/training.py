@@ -20,6 +20,7 @@ from models.networks.matching import WIDTHS, network_cost
 from models.networks.planned import planned_config
 from models.networks.standardise import standardise
 from workers.artifacts import write_artifacts
+from workers.curves import PATIENCE, STEPS, Train, learning_curve, seeds_of
 from workers.evidence.support import support
 from workers.fitting import FitOptions, Fitted, Report, fit, predict
 from workers.folds import Array
@@ -70,8 +71,10 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
         report(1.0, "spared")
         return {**_spared_metrics(config, reason, job, samples, blind, out_dir), "seconds": time.monotonic() - started}
     extra = _positional(node["spec"])
-    share = 0.7 if extra else 0.95
+    share = (0.7 if extra else 0.95) * (0.7 if seeds_of(request) else 1.0)
+    began = time.monotonic()
     fitted = _fit(config, samples, job, device, deadline, lambda f, m: report(share * f, m))
+    seconds = (time.monotonic() - began) / len(fitted.networks)
     said = [_testify(str(node["name"]), fitted, samples, job, blind, constant, device)]
     metrics = _own_metrics(said[0], samples, fitted, node, job, device)
     out_of_time = fitted.out_of_time
@@ -100,6 +103,12 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
     if out_of_time:
         left["warnings"].append("training stopped early: the budget of seconds was spent")
     cost = network_cost(config)
+    if seeds_of(request):
+        train = _trainer(config, job, device)
+        curve = learning_curve(
+            train, fitted, samples, request, constant, deadline, out_dir, lambda f, m: report(0.75 + 0.25 * f, m)
+        )
+        metrics["curve"] = {**curve, "training_seconds": seconds}
     report(1.0, "done")
     return {
         **metrics,
@@ -147,7 +156,14 @@ def _positional(spec: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _fit(
-    config: NetworkConfig, samples: Samples, job: dict[str, Any], device: torch.device, deadline: float, report: Report
+    config: NetworkConfig,
+    samples: Samples,
+    job: dict[str, Any],
+    device: torch.device,
+    deadline: float,
+    report: Report,
+    patience: int = FitOptions.patience,
+    min_steps: int = FitOptions.min_steps,
 ) -> Fitted:
     request = job["request"]
     seeds = int(request.get("seeds") or 1)
@@ -165,6 +181,8 @@ def _fit(
         seed=int(request.get("seed") or 0) * 7919 + job["position"],
         deadline=deadline,
         labels=_label_matrices(job),
+        patience=patience,
+        min_steps=min_steps,
     )
     return fit(networks, x, y, [s for s in samples.splits for _ in range(seeds)], options, report)
 
@@ -174,6 +192,12 @@ def _label_matrices(job: dict[str, Any]) -> tuple[Array, ...]:
     plan = job["plan"]
     actions = [plan["classes"][c]["action"] for c in plan["nodes"][job["position"]]["classes"]]
     return tuple(np.asarray(a["labels"]) for a in actions if a["labels"] is not None)
+
+
+def _trainer(config: NetworkConfig, job: dict[str, Any], device: torch.device) -> Train:
+    """Fits one network of the candidate to each split of the samples that it is given."""
+    alone = {**job, "request": {**job["request"], "seeds": 1}}
+    return lambda samples, deadline, report: _fit(config, samples, alone, device, deadline, report, PATIENCE, STEPS)
 
 
 def _testify(

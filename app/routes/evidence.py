@@ -12,9 +12,10 @@ from app.dependencies import ReadAccess, Reader
 from app.pagination import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, encode_cursor
 from app.routes.groups import Domain
 from app.schemas.common import GroupFilter, SearchId, problems
+from app.schemas.curves import Curves
 from app.schemas.evidence import SearchEvidence
 from app.schemas.searches import ElementList, Lattice, Ranking, RankingsList, Verdict
-from app.services import evidence, report
+from app.services import curves, evidence, report
 from app.services.searches import timestamp
 
 router = APIRouter(prefix="/v1", tags=["evidence"])
@@ -68,6 +69,21 @@ def get_report(search_id: SearchId, principal: ReadAccess, reader: Reader) -> HT
         page = report.render(session, principal.owner, search_id)
     name = f'inline; filename="{search_id}.html"'
     return HTMLResponse(page, headers={"Content-Security-Policy": report.REPORT_CSP, "Content-Disposition": name})
+
+
+@router.get(
+    "/searches/{search_id}/curves",
+    response_model=Curves,
+    responses=problems(404),
+    summary="What each candidate is worth",
+)
+def get_curves(search_id: SearchId, principal: ReadAccess, reader: Reader) -> Any:
+    """Learning curves on the same samples, labels and bits saved against the trivial group, and the price.
+
+    Nothing here decides which group is the symmetry.
+    """
+    with reader() as session:
+        return curves.curves(session, principal.owner, search_id)
 
 
 @router.get(

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
 
 from app.schemas.common import Defect, Interval, Text
+from app.schemas.curves import LabelsSaved
 
 SEARCH_ID = "sr_019ac1f0d3b2f1e2d3c4b5a697"
 DATASET_ID = "ds_019ac1f0c1a0a1b2c3d4e5f607"
@@ -147,6 +148,7 @@ class SearchRequest(Strict):
                     "budget": {"max_seconds": 600, "max_epochs": 40},
                     "matching": "parameters",
                     "stopping": None,
+                    "utility": "fast",
                     "seed": 0,
                     "device": "auto",
                     "name": "first look",
@@ -174,6 +176,12 @@ class SearchRequest(Strict):
         description="`settled`: candidates whose fate earlier networks have settled are not trained; the error rate of "
         "what is settled so holds however often it is looked at.",
     )
+    utility: Literal["full", "fast", "off"] = Field(
+        "fast",
+        description="Learning curves of what a symmetry is worth: `full` trains `utility_seeds` networks on each of "
+        "four shares of the samples, `fast` one on as many shares as cost about 40 % of the other training.",
+    )
+    utility_seeds: int = Field(3, ge=1, le=10, description="With `utility: full`.")
     seed: int = Field(0, ge=0, le=2**31 - 1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     name: Text | None = Field(None, min_length=1, max_length=200, description="By default the name of the data set.")
@@ -281,6 +289,10 @@ class RankingItem(BaseModel):
     r2: Interval | None = Field(None, description="Held-out R2, for regression.")
     loss_bits: Interval | None = Field(None, description="Held-out loss, bits per sample.")
     gain_bits: Any = Field(None, description="Held-out information gain, bits per sample.")
+    labels_saved: LabelsSaved | None = Field(None, description="See `/v1/searches/{id}/curves`.")
+    bits_saved: Interval | None = Field(
+        None, description="Bits by which the code of all labels is shorter than with the trivial group's networks."
+    )
     defect: Defect | None = None
     equivariance_error: float | None = Field(
         None,

@@ -13,7 +13,25 @@ from app.db import states
 from app.db.tables import Dataset, Element, Search, Trial, Worker, new_id, utc_now
 from models.groups.plan import plan_search
 
+MEASURED = {"mean": 0.7, "low": 0.6, "high": 0.8}
+CURVE = {
+    "sizes": [33, 66], "loss_bits": [MEASURED, MEASURED], "accuracy": [MEASURED, MEASURED], "seeds": 1,
+    "code_length_bits": {"total": 56.1, "per_sample": 0.85}, "cut": None, "training_seconds": 2.0,
+    "inference_seconds": 5e-5,
+}  # fmt: skip
 VERDICTS = {"C4": ("certified", 1, 0.9), "C2": ("certified", 2, 0.06), "T": ("certified", 3, 0.03)}
+
+
+def _worth(position: int) -> dict[str, Any]:
+    saved = {"factor": 2.6, "low": 2.2, "high": None, "bound": None, "reason": None}
+    itself = {"factor": None, "low": None, "high": None, "bound": None, "reason": "it is the reference itself"}
+    return {
+        "position": position,
+        "against": 0,
+        "labels_saved": saved if position else itself,
+        "bits_saved_against_trivial": MEASURED if position else None,
+        "imposing_costs_bits": MEASURED if position else None,
+    }
 
 
 @dataclass
@@ -73,12 +91,18 @@ class Rows:
             "dataset_id": dataset_id,
             "name": "a search",
             "state": state,
-            "request": {"dataset_id": dataset_id, "candidates": list(candidates), "tolerance": 0.05},
+            "request": {
+                "dataset_id": dataset_id,
+                "candidates": list(candidates),
+                "tolerance": 0.05,
+                "utility": "fast",
+            },
             "plan": plan,
             "best": best if done else None,
             "confidence": 0.87 if done else None,
             "summary": "Quarter turns." if done else "",
             "warnings": [],
+            "evidence": {"worth": [_worth(position) for position in range(len(plan["nodes"]))]} if done else None,
             "started_at": None if state == states.QUEUED else now - timedelta(seconds=10),
             "finished_at": now if state in states.SEARCH_TERMINAL else None,
         } | columns
@@ -112,7 +136,8 @@ class Rows:
             progress=0.5 if state == states.RUNNING else 0.0,
         )
         if state == states.DONE:
-            trial.metrics = {"parameters": 1234, "flops": 5e6, "accuracy": {"mean": 0.9, "low": 0.85, "high": 0.95}}
+            trial.metrics = {"parameters": 1234, "flops": 5e6, "accuracy": {"mean": 0.9, "low": 0.85, "high": 0.95},
+                             "curve": CURVE}  # fmt: skip
             trial.prefix = f"trials/{trial_id}/token"
             trial.seconds = 3.5
         if state in (states.FAILED, states.CRASHED):

@@ -47,8 +47,8 @@ def test_defaults_are_those_of_the_contract(client: TestClient, rows: Rows) -> N
     assert body["request"] == {
         "dataset_id": dataset, "candidates": "auto", "include_subgroups": True, "tolerance": 0.05, "folds": 3,
         "seeds": 1, "weights": {"accuracy": 1.0, "consistency": 1.0, "complexity": 1.0},
-        "budget": {"max_seconds": 600.0, "max_epochs": 40}, "matching": "parameters", "seed": 0, "device": "auto",
-        "webhook_url": None,
+        "budget": {"max_seconds": 600.0, "max_epochs": 40}, "matching": "parameters", "utility": "fast",
+        "utility_seeds": 3, "seed": 0, "device": "auto", "webhook_url": None,
     }  # fmt: skip
     again = client.post("/v1/searches", json=body["request"])
     assert again.json()["request"] == body["request"]
@@ -108,6 +108,8 @@ def test_the_contracts_example_is_accepted(client: TestClient, rows: Rows) -> No
         ({"device": "tpu"}, "/device"),
         ({"matching": "width"}, "/matching"),
         ({"stopping": "soon"}, "/stopping"),
+        ({"utility": "slow"}, "/utility"),
+        ({"utility_seeds": 11}, "/utility_seeds"),
         ({"name": "x" * 201}, "/name"),
         ({"name": "a\0b"}, "/name"),
         ({"webhook_url": "https://example.org/"}, "/webhook_url"),
