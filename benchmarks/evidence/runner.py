@@ -1,0 +1,197 @@
+"""One search of the suite: a task with known truth goes through the product's own plan, trials and ranking.
+
+No server, no database: arrays lie in a temporary folder, everything else is what the service calls.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.evidence.naive import naive_choice
+from models.groups.plan import plan_search
+from models.networks.planned import plan_networks
+from workers.ranking import rank_search
+from workers.training import run_trial
+
+Array = NDArray[Any]
+Row = dict[str, Any]
+RIVALS = 10.0  # groups whose posterior is within this factor of the best one's are not told apart
+MAX_CANDIDATES = 64
+
+
+@dataclass(frozen=True)
+class Task:
+    """Samples with a question and its answer.
+
+    x (n, d), (n, h, w) or (n, c, h, w); y (n,) classes, or (n, p) targets. `truth` is the name of the lattice's group
+    that is the full symmetry (None where nobody knows). `groups`: samples of one value are not independent; `split`: 1
+    where a sample is for testing alone. `expected` says in words what must come out, `check(row)` whether it did (by
+    default: nothing false is certified, and the truth is first or not told apart from the first). `margin` is the least
+    share of labels (or of variance) that an element outside the truth changes.
+    """
+
+    x: Array
+    y: Array
+    candidates: Sequence[Any]
+    truth: str | None
+    groups: Array | None = None
+    subgroups: bool = True
+    margin: float | None = None
+    expected: str = ""
+    check: Callable[[Row], bool] | None = None
+    split: Array | None = None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A row of the scoreboard. `make(truth, seed)` builds a task, `run` searches (by default `search`)."""
+
+    name: str
+    truths: Sequence[str]
+    make: Callable[[str, int], Task]
+    run: Callable[[Task, int, Settings], Row] | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all searches of a run are given."""
+
+    epochs: int = 20
+    folds: int = 3
+    seeds: int = 1
+    tolerance: float = 0.05
+    stopping: str | None = None
+
+    def request(self, seed: int) -> dict[str, Any]:
+        """A search's request as the service stores it."""
+        return {
+            "folds": self.folds, "seeds": self.seeds, "seed": seed, "tolerance": self.tolerance, "weights": {},
+            "stopping": self.stopping, "budget": {"max_seconds": 36_000, "max_epochs": self.epochs},
+        }  # fmt: skip
+
+
+def facts(task: Task) -> dict[str, Any]:
+    """What the service knows of a data set: domain, shapes, kind of target."""
+    shape = task.x.shape[1:] if task.x.ndim != 3 else (1, *task.x.shape[1:])
+    classes = task.y.dtype.kind in "iub"
+    return {
+        "domain": "vector" if len(shape) == 1 else "image2d",
+        "x_shape": list(shape),
+        "task": "classification" if classes else "regression",
+        "target_dim": None if classes else int(np.prod(task.y.shape[1:], dtype=int)),
+        "classes": int(task.y.max()) + 1 if classes else None,
+    }
+
+
+def search(task: Task, seed: int, settings: Settings) -> Row:
+    """Plan, train every candidate, rank; the row of the scoreboard, without the names of its cell."""
+    about = facts(task)
+    started = time.monotonic()
+    plan = plan_search(task.candidates, **about, include_subgroups=task.subgroups, max_candidates=MAX_CANDIDATES)
+    plan = plan_networks(plan, tuple(about["x_shape"]), about["classes"] or about["target_dim"], "parameters")
+    request = settings.request(seed)
+    with tempfile.TemporaryDirectory() as name:
+        job = {"dataset": _stored(task, about, Path(name)), "plan": plan, "request": request, "device": "cpu"}
+        trials, training = _trained(job, Path(name))
+        ranking = rank_search({**job, "trials": trials})
+    row = judged(task, plan, ranking)
+    naive = naive_choice(plan, trials)
+    if naive is not None:
+        row["naive"] = {**naive, "exact": naive["best"] == task.truth, "exact_by_loss": naive["by_loss"] == task.truth}
+    spared = sum("spared" in t["metrics"] for t in trials)
+    counts = {"n": len(task.x), "candidates": len(trials), "spared": spared, "margin": task.margin}
+    return row | counts | {"training_seconds": training, "seconds": time.monotonic() - started}
+
+
+def judged(task: Task, plan: dict[str, Any], ranking: dict[str, Any]) -> Row:
+    """What a ranking says, beside the truth.
+
+    A certified group is false when one of its element classes is none of the truth's. `not_told_apart` are the groups
+    whose posterior is within RIVALS of the first row's.
+    """
+    nodes = {node["name"]: node for node in plan["nodes"]}
+    if task.truth is not None and task.truth not in nodes:
+        raise ValueError(f"the truth {task.truth} is none of the groups compared: {', '.join(nodes)}")
+    rows = ranking["rows"]
+    verdicts = {row["evidence"]["name"]: row["verdict"] for row in rows}
+    posteriors = {row["evidence"]["name"]: float(row["posterior"]) for row in rows}
+    best = max(rows, key=lambda r: r["posterior"])["evidence"]["name"]
+    certified = [name for name, found in verdicts.items() if found == "certified"]
+    close = [name for name, p in posteriors.items() if p * RIVALS >= posteriors[best]]
+    true = None if task.truth is None else set(nodes[task.truth]["classes"])
+    row: Row = {
+        "truth": task.truth,
+        "best": best,
+        "exact": None if true is None else best == task.truth,
+        "posterior": posteriors[best],
+        "confidence": ranking["confidence"],
+        "verdict": verdicts[best],
+        "verdicts": verdicts,
+        "certified": certified,
+        "false_certified": [] if true is None else [c for c in certified if not set(nodes[c]["classes"]) <= true],
+        "not_told_apart": close,
+        "in_set": None if true is None else task.truth in close,
+        "elements": {
+            e["element"]: [e["defect"]["value"], e["learned_share"], e["support"]["status"]]
+            for e in ranking["elements"]
+        },
+        "summary": ranking["summary"],
+        "warnings": ranking["warnings"],
+        "found": ranking["evidence"],
+    }
+    row["expected"] = task.expected
+    row["as_expected"] = task.check(row) if task.check else not row["false_certified"] and row["in_set"] is not False
+    return row
+
+
+def _trained(job: dict[str, Any], folder: Path) -> tuple[list[dict[str, Any]], float]:
+    """Every trial of a search, and the seconds that the candidates' own networks took to train."""
+    trials: list[dict[str, Any]] = []
+    training = 0.0
+    for position in range(len(job["plan"]["nodes"])):
+        out = folder / str(position)
+        out.mkdir()
+        clock = _Clock()
+        metrics = run_trial({**job, "position": position, "done": trials}, out, clock)
+        training += clock.training
+        arrays = {f.name: str(f) for f in out.iterdir()}
+        trials.append({"position": position, "state": "done", "metrics": metrics, "arrays": arrays})
+    return trials, training
+
+
+class _Clock:
+    """Listens to a trial's reports: seconds from the first to the last epoch of the candidate's own network."""
+
+    def __init__(self) -> None:
+        self.first: float | None = None
+        self.training = 0.0
+
+    def __call__(self, fraction: float, message: str) -> None:
+        now = time.monotonic()
+        self.first = now if self.first is None else self.first
+        if message.startswith("epoch"):
+            self.training = now - self.first
+
+
+def _stored(task: Task, about: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The canonical arrays on disk, as ingestion leaves them."""
+    n = len(task.x)
+    x = task.x if task.x.dtype == np.uint8 else task.x.astype(np.float32)
+    np.save(folder / "x.npy", x.reshape(n, *about["x_shape"]))
+    np.save(folder / "y.npy", task.y.astype(np.int64) if about["classes"] else task.y.astype(np.float32).reshape(n, -1))
+    dataset = {**about, "n": n, "x": str(folder / "x.npy"), "y": str(folder / "y.npy")}
+    if task.groups is not None:
+        np.save(folder / "groups.npy", np.unique(task.groups, return_inverse=True)[1])
+        dataset["groups"] = str(folder / "groups.npy")
+    if task.split is not None:
+        np.save(folder / "split.npy", task.split)
+        dataset["split"] = str(folder / "split.npy")
+    return dataset
