@@ -48,17 +48,18 @@ def run_worker(settings: Settings, stopping: threading.Event, *, train: str = TR
     writer, reader = session_factory(engine), reader_factory(engine)
     trainer = TrainerHandle(train=train, rank=rank, threads=settings.worker_threads)
     lease_seconds, max_attempts = settings.lease_seconds, settings.max_attempts
+    doorbell = Doorbell(settings)
     runner = Runner(
         leases=Leases(writer, worker=name, lease_seconds=lease_seconds, max_attempts=max_attempts),
         rankings=Rankings(writer, lease_seconds=lease_seconds, max_attempts=max_attempts),
         reader=reader,
         storage=Storage.from_url(settings.storage_url, settings.data_dir / "cache"),
         trainer=trainer,
+        ring_trial=doorbell.ring_trial,
         scratch=clean_scratch(settings.data_dir / "scratch"),
         device=settings.device,
         cancel_grace_seconds=settings.cancel_grace_seconds,
     )
-    doorbell = Doorbell(settings)
     reaper = Reaper(
         writer,
         reader,

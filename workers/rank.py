@@ -11,10 +11,13 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.db.repositories.trials import insert_planned
 from app.db.states import DONE, FAILED, QUEUED, RUNNING, add_event, set_search_state
 from app.db.tables import Dataset, Element, Search, Trial
 from app.storage import Storage
-from workers.leases import LONGEST_ERROR, Standing, database_now
+from models.groups.scout import plan_found
+from models.networks.planned import plan_networks
+from workers.leases import LONGEST_ERROR, Standing, database_now, lock_search
 
 RANK_ERRORS_ALLOWED = 3
 
@@ -26,6 +29,18 @@ class RankLease:
     search_id: str
     attempt: int
     token: str
+
+
+def planned_anew(job: dict[str, Any]) -> dict[str, Any]:
+    """The plan of the search whose scout is done, from what the scout found; `job` as `ranking_job` gives it.
+
+    Networks are planned here as they are when a search is posted.
+    """
+    (scouted,) = job["trials"]
+    plan = plan_found(job["plan"]["scout"], scouted["metrics"]["label_actions"])
+    dataset = job["dataset"]
+    outputs = dataset["classes"] or dataset["target_dim"] or 1
+    return plan_networks(plan, tuple(dataset["x_shape"]), outputs, job["request"].get("matching", "parameters"))
 
 
 class Rankings:
@@ -131,6 +146,27 @@ class Rankings:
             add_event(session, search_id, "ranked", {"best": best, "confidence": result["confidence"]})
         return True
 
+    def replan(self, lease: RankLease, plan: dict[str, Any]) -> list[str]:
+        """Put the plan that the scout made possible in the place of the scout's, all or nothing.
+
+        The scout's trial goes, one for each node of the new plan comes. Returns their ids, to be rung for; none if the
+        lease was lost or the search was cancelled.
+        """
+        with self.writer.begin() as session:
+            search_id = lease.search_id
+            session.execute(select(Trial.id).where(Trial.search_id == search_id).with_for_update(key_share=True))
+            state = lock_search(session, search_id)
+            if not self._give_up(session, lease, rank_attempts=0, rank_rung_at=None):
+                return []
+            if state not in (QUEUED, RUNNING):
+                return []
+            session.execute(delete(Trial).where(Trial.search_id == search_id))
+            values = {"plan": plan, "warnings": plan["warnings"]}
+            session.execute(update(Search).where(Search.id == search_id).values(**values))
+            trial_ids = insert_planned(session, search_id, plan, database_now(session))
+            add_event(session, search_id, "planned", {"candidates": len(trial_ids)})
+        return trial_ids
+
     def error(self, lease: RankLease, error: str) -> bool:
         """The ranking function raised: tried again, up to three times in all, then the search fails.
 
@@ -177,8 +213,9 @@ def ranking_job(reader: sessionmaker[Session], storage: Storage, search_id: str)
         dataset = session.execute(select(Dataset).where(Dataset.id == search.dataset_id)).scalar_one()
         query = select(Trial).where(Trial.search_id == search_id).order_by(Trial.position)
         trials = session.execute(query).scalars().all()
+    names = None if dataset.classes is None else [str(name) for name in dataset.classes]
     return {
-        "dataset": dataset_job(storage, dataset),
+        "dataset": {**dataset_job(storage, dataset), "class_names": names},
         "plan": search.plan,
         "request": search.request,
         "trials": [_trial(storage, trial) for trial in trials],

@@ -25,7 +25,7 @@ from app.db.tables import Dataset, Search, Trial
 from app.storage import Storage
 from workers.keeper import Keeper
 from workers.leases import Lease, Leases, Standing, Verdict
-from workers.rank import Rankings, RankLease, dataset_job, finished_trials, ranking_job
+from workers.rank import Rankings, RankLease, dataset_job, finished_trials, planned_anew, ranking_job
 from workers.stopping import stops
 from workers.trainer_handle import TrainerDied, TrainerHandle
 
@@ -58,6 +58,7 @@ class Runner:
         reader: sessionmaker[Session],
         storage: Storage,
         trainer: TrainerHandle,
+        ring_trial: Callable[[str], None],
         scratch: Path,
         device: str = "auto",
         cancel_grace_seconds: float = 5.0,
@@ -67,6 +68,7 @@ class Runner:
         self._reader = reader
         self._storage = storage
         self._trainer = trainer
+        self._ring_trial = ring_trial
         self._scratch = scratch
         self._device = device
         self._grace = cancel_grace_seconds
@@ -213,6 +215,9 @@ class Runner:
         ) as keeper:
             try:
                 job = self._insist(lambda: ranking_job(self._reader, self._storage, lease.search_id))
+                if "scout" in job["plan"]:
+                    self._replan(lease, job)
+                    return False
                 outcome = self._call({"call": "rank", "job": job}, keeper, RANK_SECONDS)
             except DATABASE_AWAY:
                 raise
@@ -235,6 +240,13 @@ class Runner:
                 return self._insist(lambda: rankings.crash(lease))
             self._insist(lambda: rankings.release(lease))
             return False
+
+    def _replan(self, lease: RankLease, job: dict[str, Any]) -> None:
+        """After the scout: plan the search itself, and ring for its candidates once they are stored."""
+        plan = planned_anew(job)
+        for trial_id in self._insist(lambda: self._rankings.replan(lease, plan)):
+            self._ring_trial(trial_id)
+        log.info("planned after scouting", search_id=lease.search_id, candidates=len(plan["nodes"]))
 
     def _call(self, request: dict[str, Any], keeper: Keeper, limit_seconds: float) -> Outcome:
         """Have the trainer answer, unless the lease is lost, the search cancelled, time is up or the worker stops."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from models.actions.preparation import DiscView
 from models.actions.samples import transform_labels, transform_samples
@@ -15,6 +16,7 @@ from workers.folds import Array, IntArray, Split, clusters, cross_fit, orbit_lin
 
 MAX_WITNESS_ROWS = 6000
 _MAX_ORBIT_ROWS = 20_000
+_FOUND_ON = 0.25  # of the samples: what label actions are found from, where they are
 _SMALLEST = 1e-100  # in case a target is zero; the smallest float32 is far above it
 
 
@@ -58,8 +60,8 @@ def load_samples(job: dict[str, Any]) -> Samples:
     shift, scale = np.zeros(outputs), np.ones(outputs)
     if not classification:
         y = np.asarray(y, dtype=np.float64).reshape(len(x), -1)
-        if labels_move(plan):
-            # Targets that the group moves keep their origin and one common unit.
+        if labels_move(plan) or "scout" in plan:
+            # Targets that the group moves, or may move, keep their origin and one common unit.
             scale = np.full(outputs, max(float(np.sqrt((y**2).mean())), _SMALLEST))
         else:
             shift, scale = y.mean(0), np.maximum(y.std(0), _SMALLEST)
@@ -72,12 +74,47 @@ def load_samples(job: dict[str, Any]) -> Samples:
     cluster = clusters(x, groups, orbit_links(x, y, moved, classification))
     seed = int(request.get("seed") or 0)
     splits = cross_fit(cluster, y if classification else None, int(request["folds"]), seed, split)
+    splits = _witnessing(splits, x, plan, dataset, seed)
     rng = np.random.default_rng([seed, 2])
     share = min(1.0, MAX_WITNESS_ROWS / sum(len(s.test) for s in splits))
     tests = [np.sort(rng.permutation(s.test)[: max(1, int(share * len(s.test)))]) for s in splits]
     if interpolates(plan):
         x = _prepared(x)
     return Samples(x, y, classification, outputs, cluster, splits, tests, shift, scale)
+
+
+def _witnessing(splits: list[Split], x: Array, plan: dict[str, Any], dataset: dict[str, Any], seed: int) -> list[Split]:
+    """The splits with the test samples that this plan may use; folds that are left without any are dropped.
+
+    Where label actions are found from some of the samples, those are the scout's and the others the search's.
+    """
+    if "scout" not in plan and "found" not in plan:
+        return splits
+    # By x alone, so that the scout, which knows no label action yet, and the search agree who belongs together.
+    nothing = np.zeros(len(x), dtype=np.int64)
+    copies = ((moved, nothing) for moved, _ in _moved(x, nothing, plan, dataset["domain"]))
+    links = orbit_links(x, nothing, copies if len(x) <= _MAX_ORBIT_ROWS else iter(()), True)
+    aside = set_aside(clusters(x, _optional(dataset.get("groups")), links), seed)
+    use = aside if "scout" in plan else ~aside
+    kept = [Split(s.train, s.validation, s.test[use[s.test]]) for s in splits]
+    if not any(len(s.test) for s in kept):
+        raise ValueError("too few independent samples to find label actions on some and test them on others")
+    return [s for s in kept if len(s.test)]
+
+
+def set_aside(cluster: IntArray, seed: int) -> NDArray[np.bool_]:
+    """The samples (n,) from which label actions are found: whole clusters drawn at random, about a quarter of all.
+
+    Clusters that hold more than a quarter by themselves come last, and none is taken beyond half of the samples.
+    """
+    sizes = np.bincount(cluster)
+    order = np.random.default_rng([seed, 3]).permutation(len(sizes))
+    order = order[np.argsort(sizes[order] > _FOUND_ON * len(cluster), kind="stable")]
+    taken = np.cumsum(sizes[order])
+    count = int(np.searchsorted(taken, _FOUND_ON * len(cluster))) + 1
+    chosen = np.zeros(len(sizes), dtype=bool)
+    chosen[order[:count][taken[:count] <= len(cluster) / 2]] = True
+    return np.asarray(chosen[cluster])
 
 
 def interpolates(plan: dict[str, Any]) -> bool:

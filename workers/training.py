@@ -27,6 +27,7 @@ from workers.folds import Array
 from workers.intervals import mean_interval
 from workers.kernel_evidence import kernel_said
 from workers.samples import Samples, class_actions, constant_losses, interpolates, load_samples
+from workers.scouting import find_label_actions
 from workers.spectra import write_spectra
 from workers.stopping import spared, stops
 from workers.witnesses import Testimony, bits, fold_predictors, squared, testimony, validation_share
@@ -60,7 +61,8 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
     node = plan["nodes"][job["position"]]
     device = pick_device(job.get("device") or "auto")
     budget = request.get("budget") or {}
-    deadline = started + max(5.0, float(budget.get("max_seconds") or 600) / len(plan["nodes"]))
+    parts = plan["scout"]["searches"] if "scout" in plan else len(plan["nodes"])
+    deadline = started + max(5.0, float(budget.get("max_seconds") or 600) / parts)
     report(0.0, "reading the data")
     samples = load_samples(job)
     blind = set(node["classes"])
@@ -70,6 +72,8 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
     if reason is not None:
         report(1.0, "spared")
         return {**_spared_metrics(config, reason, job, samples, blind, out_dir), "seconds": time.monotonic() - started}
+    if "scout" in plan:
+        return {**_scout(config, node, samples, job, device, deadline, report), "seconds": time.monotonic() - started}
     extra = _positional(node["spec"])
     share = (0.7 if extra else 0.95) * (0.7 if seeds_of(request) else 1.0)
     began = time.monotonic()
@@ -80,7 +84,7 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
     out_of_time = fitted.out_of_time
     if extra is not None:
         # Translations are taken as given here; a network that knows positions testifies too, in case they do not hold.
-        placed = NetworkConfig(extra, config.x_shape, config.outputs, WIDTHS["image2d"] // 2)
+        placed = _placed(config, extra)
         other = _fit(placed, samples, job, device, deadline, lambda f, m: report(share + 0.25 * f, "positions, " + m))
         said.append(_testify("positions", other, samples, job, blind, constant, device))
         out_of_time |= other.out_of_time
@@ -121,6 +125,33 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
         "device": device.type,
         "seconds": time.monotonic() - started,
     }
+
+
+def _scout(
+    config: NetworkConfig,
+    node: dict[str, Any],
+    samples: Samples,
+    job: dict[str, Any],
+    device: torch.device,
+    deadline: float,
+    report: Report,
+) -> dict[str, Any]:
+    """The metrics of a scout: the label actions read off its networks (see `workers.scouting`)."""
+    extra = _positional(node["spec"])
+    configs = [config] + ([_placed(config, extra)] if extra else [])
+
+    def reporting(k: int) -> Report:
+        return lambda fraction, message: report((k + 0.95 * fraction) / len(configs), message)
+
+    fitted = [_fit(one, samples, job, device, deadline, reporting(k)) for k, one in enumerate(configs)]
+    networks = [fold_predictors(f, samples) for f in fitted]
+    found = find_label_actions(job, samples, networks, device)
+    report(1.0, "done")
+    return {"label_actions": found, "epochs": max(f.epochs for f in fitted), "device": device.type}
+
+
+def _placed(config: NetworkConfig, spec: dict[str, Any]) -> NetworkConfig:
+    return NetworkConfig(spec, config.x_shape, config.outputs, WIDTHS["image2d"] // 2)
 
 
 def _spared_metrics(

@@ -31,7 +31,7 @@ EVENT_SCHEMA = {
     "type": "object",
     "description": "One event of the stream.",
     "properties": {
-        "event": {"enum": ["search", "trial", "progress", "ranked"]},
+        "event": {"enum": ["search", "trial", "progress", "planned", "ranked"]},
         "data": {"type": "string", "description": "A JSON object; `at` is the time it was logged."},
         "id": {"type": "string", "pattern": "^[0-9]+$"},
     },

@@ -6,7 +6,7 @@ by the reaper, a row that was rung for and not committed would be lost work.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +16,13 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.auth import Principal
 from app.db import states
 from app.db.repositories import searches, trials
-from app.db.tables import Dataset, Search, Trial, new_id, utc_now
+from app.db.tables import Dataset, Search, new_id, utc_now
 from app.errors import Problem
 from app.schemas.searches import CandidateSpec, SearchRequest
 from app.services.idempotency import Answer, Claim
 from app.settings import Settings
 from models.groups.errors import CandidateError
-from models.groups.plan import plan_search
+from models.groups.scout import plan_or_scout
 from models.networks.planned import plan_networks
 
 if TYPE_CHECKING:
@@ -166,6 +166,8 @@ def retry(writer: sessionmaker[Session], doorbell: Doorbell, owner: str, search_
             evidence=None,
             rank_attempts=0,
             rank_rung_at=None,
+            rank_token=None,
+            rank_lease_until=None,
             started_at=None,
             finished_at=None,
         )
@@ -198,7 +200,7 @@ def _plan(request: SearchRequest, dataset: Dataset, settings: Settings) -> dict[
     x_shape = tuple(dataset.x_shape)
     classes = None if dataset.classes is None else len(dataset.classes)
     try:
-        plan = plan_search(
+        plan = plan_or_scout(
             posted,
             domain=dataset.domain,
             x_shape=x_shape,
@@ -210,6 +212,7 @@ def _plan(request: SearchRequest, dataset: Dataset, settings: Settings) -> dict[
         )
     except CandidateError as error:
         pointer = "/candidates" if error.index is None else f"/candidates/{error.index}"
+        pointer += f"/{error.field}" if error.field else ""
         raise Problem.invalid(pointer, error.detail) from error
     try:
         return plan_networks(plan, x_shape, classes or dataset.target_dim or 1, request.matching)
@@ -239,26 +242,7 @@ def _insert(
             created_at=now,
         )
     )
-    nodes: Sequence[Mapping[str, Any]] = plan["nodes"]
-    trial_ids = [new_id("tr") for _ in nodes]
-    session.execute(
-        insert(Trial),
-        [
-            {
-                "id": trial_ids[position],
-                "search_id": search_id,
-                "position": position,
-                "group": node["group"][:255],
-                "labels": node["labels"],
-                "order": node["order"],
-                "spec": node["spec"],
-                "state": states.QUEUED,
-                "rung_at": now,
-                "created_at": now,
-            }
-            for position, node in enumerate(nodes)
-        ],
-    )
+    trial_ids = trials.insert_planned(session, search_id, plan, now)
     states.add_event(session, search_id, "search", {"state": states.QUEUED})
     return search_id, trial_ids
 

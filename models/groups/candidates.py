@@ -10,7 +10,10 @@ from models.groups.finite import GroupTooLarge
 from models.groups.image_candidates import image_candidate
 from models.groups.vector_candidates import vector_candidate
 
-_FIELDS = {"group", "name", "generators", "on", "labels", "label_generators", "translations", "architecture"}
+_FIELDS = {
+    *("group", "name", "generators", "on", "labels", "label_generators", "label_matrices", "translations"),
+    "architecture",
+}
 
 
 def parse_candidate(entry: Any, index: int, samples: Samples) -> Candidate:

@@ -126,9 +126,9 @@ def _generating(acting: ActingGroup) -> list[int]:
 
 
 def _label_actions(generators: list[FloatArray]) -> tuple[str, ...]:
-    """What may be asked of a group with these generators; `permutation` wants a permutation of the classes for each."""
+    """What may be asked of a group with these generators; `permutation` and `matrix` may give a map for each."""
     signed = generators and sign_action(generators) is not None
-    return ("trivial", *(("sign", "swap") if signed else ()), "permutation", "vector")
+    return ("trivial", *(("sign", "swap") if signed else ()), "permutation", "vector", "matrix", "auto")
 
 
 def _point_group(name: str) -> dict[str, Any]:
@@ -181,7 +181,7 @@ def _family(
         continuous=True,
         generators=lie.lie_algebra().tolist(),
         subgroups=below,
-        label_actions=labels,
+        label_actions=(*labels, "auto") if len(labels) > 1 else labels,
     )
 
 

@@ -16,7 +16,7 @@ from models.groups.action import ActingGroup
 from models.groups.errors import CandidateError
 from models.groups.finite import FloatArray, Map, permutation_matrix
 from models.groups.lattice import cyclic_subgroups
-from models.groups.naming import element_name
+from models.groups.naming import cycles, element_name
 from models.groups.nodes import Known, Listed, Node, Pair
 from models.groups.probed import Probe
 
@@ -141,7 +141,7 @@ def _class_json(
 ) -> dict[str, Any]:
     return {
         "element": name + (f" [{labels}]" if labels else ""),
-        "title": title + (f", labels: {labels}" if labels else ""),
+        "title": title + (f", labels: {_moved_text(labels, action['labels'])}" if labels else ""),
         "angle_degrees": angle,
         "matrix": action.get("matrix"),
         "permutation": action.get("permutation"),
@@ -150,6 +150,11 @@ def _class_json(
         "action": action,
         "inverse": inverse,
     }
+
+
+def _moved_text(labels: str, moved: list[list[float]]) -> str:
+    """`permutation (0 2 1)` of the classes; any other label action by its name."""
+    return f"{labels} {cycles(np.argmax(np.asarray(moved), axis=0))}" if labels == "permutation" else labels
 
 
 def _action_json(coordinates: tuple[int, ...], x: Map, y: FloatArray | None, on_grid: OnGrid | None) -> dict[str, Any]:

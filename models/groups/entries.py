@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from models.groups.action import ActingGroup
 from models.groups.errors import CandidateError
+from models.groups.finite import FloatArray, Map
 from models.groups.probed import Family
 
 IMAGE_ARCHITECTURES = ("separable", "deformable", "hierarchical", "constrained")
@@ -33,6 +34,8 @@ class Candidate:
     translations: bool | None
     architecture: str | None = None
     warning: str | None = None
+    generators: tuple[Map, ...] = ()  # maps of x on the group's coordinates, in the order of its label generators
+    label_maps: tuple[FloatArray, ...] = ()  # of the labels, one for each generator; none where labels stay put
 
 
 def chosen_architecture(architecture: object, index: int, known: tuple[str, ...], domain: str) -> str | None:

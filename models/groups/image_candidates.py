@@ -8,7 +8,7 @@ from models.groups.action import acting_group
 from models.groups.entries import IMAGE_ARCHITECTURES, Candidate, Samples, chosen_architecture
 from models.groups.errors import CandidateError
 from models.groups.finite import FloatArray
-from models.groups.labels import acting_on_labels, label_maps, label_name, mirror_labels
+from models.groups.labels import acting_on_labels, label_field, label_maps, label_name, mirror_labels
 from models.groups.planar import MIRROR_Y, planar_generators, planar_title, rotation
 from models.groups.probed import PLANE_FAMILIES, PLANE_TITLES, Family
 from models.groups.wallpaper import wallpaper_group
@@ -72,12 +72,22 @@ def image_candidate(entry: dict[str, Any], index: int, samples: Samples) -> Cand
     generators = image_generators(name)
     labels, y = label_maps(entry, index, samples, generators, generators)
     _check_architecture(architecture, name, labels, translations, index)
-    acting = acting_on_labels(index, (0, 1), generators, y)
+    acting = acting_on_labels(index, (0, 1), generators, y, label_field(entry))
     title = planar_title(name) + (", about the centre alone" if translations is False else "")
     if posted in WALLPAPER:
         title = f"{posted}: {title}, over all translations"
     warning = _wallpaper_warning(posted, name)
-    return Candidate(name, title, labels, acting, translations is not False, architecture, warning)
+    return Candidate(
+        name,
+        title,
+        labels,
+        acting,
+        translations is not False,
+        architecture,
+        warning,
+        generators=tuple(generators),
+        label_maps=tuple(y or ()),
+    )
 
 
 def _trivial(posted: str, name: str, index: int, translations: bool | None, architecture: str | None) -> Candidate:

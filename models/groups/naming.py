@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from models.groups.action import ActingGroup
@@ -23,6 +25,12 @@ def cycles(permutation: Map, labels: tuple[int, ...] | None = None) -> str:
         if len(cycle) > 1:
             parts.append("(" + " ".join(map(str, cycle)) + ")")
     return "".join(parts) or "()"
+
+
+def named_cycles(permutation: Map, names: Sequence[str]) -> list[list[str]]:
+    """The cycles of more than one item, by name: [[R, S]] for an exchange of two."""
+    text = cycles(permutation).strip("()")
+    return [[names[int(i)] for i in cycle.split()] for cycle in text.split(")(") if cycle]
 
 
 def signed_permutation_text(matrix: Map, labels: tuple[int, ...]) -> str | None:

@@ -14,7 +14,7 @@ from models.groups.entries import VECTOR_ARCHITECTURES, Candidate, Samples, chos
 from models.groups.errors import CandidateError
 from models.groups.families import MAX_ORDER, Generators, NamedGroup, named_group, repeated
 from models.groups.finite import FloatArray, Map, is_permutation, permutation_matrix
-from models.groups.labels import acting_on_labels, label_maps, label_name, mirror_labels
+from models.groups.labels import acting_on_labels, label_field, label_maps, label_name, mirror_labels, real_matrix
 from models.groups.probed import Family
 
 _MAX_MATRIX_DEGREE = 64
@@ -53,13 +53,26 @@ def vector_candidate(entry: dict[str, Any], index: int, samples: Samples) -> Can
     permutations = as_permutations([g for g in generators if g.dtype.kind == "f"]) if generators else None
     if generators and generators[0].dtype.kind == "f" and permutations is not None:
         generators = permutations
-    full = [_embed(g, coordinates, d) for g in generators] if entry.get("labels") == "vector" else []
     as_matrices = [permutation_matrix(g) if g.dtype.kind == "i" else np.asarray(g, float) for g in one_block]
-    labels, y = label_maps(entry, index, samples, as_matrices, full)
+    # A target turns as one block does, or as all of x.
+    turning = as_matrices
+    if entry.get("labels") == "vector" and generators and samples.outputs != len(as_matrices[0]):
+        turning = [_embed(g, coordinates, d) for g in generators]
+    labels, y = label_maps(entry, index, samples, as_matrices, turning)
     if architecture is not None and not generators:
         raise CandidateError(index, f'{name} has no elements to share weights over; leave "architecture" out')
-    acting = acting_on_labels(index, coordinates, generators, y)
-    return Candidate(name if generators else "E", named.title, labels, acting, None, architecture)
+    acting = acting_on_labels(index, coordinates, generators, y, label_field(entry))
+    shown = name if generators else "E"
+    return Candidate(
+        shown,
+        named.title,
+        labels,
+        acting,
+        None,
+        architecture,
+        generators=tuple(generators),
+        label_maps=tuple(y or ()),
+    )
 
 
 def _named(
@@ -170,16 +183,15 @@ def _custom(entry: dict[str, Any], index: int, degree: int) -> NamedGroup:
     given = entry.get("generators")
     if not isinstance(given, list) or not given or len(given) > 16:
         raise CandidateError(index, 'a custom group needs "generators": a list of 1 to 16 permutations or matrices')
-    permutations: Generators = []
-    matrices: Generators = []
+    generators: Generators = []
     for k, g in enumerate(given):
         where = f"generator {k}"
         if isinstance(g, list) and g and all(type(v) is int for v in g):
             if not is_permutation(g, degree):
                 raise CandidateError(index, f"{where} is not a permutation of 0 ... {degree - 1}")
-            permutations.append(np.asarray(g, dtype=np.int64))
+            generators.append(np.asarray(g, dtype=np.int64))
             continue
-        matrix = _real_matrix(g)
+        matrix = real_matrix(g)
         if matrix is None or matrix.shape != (degree, degree):
             raise CandidateError(index, f"{where} is neither a permutation nor a {degree} x {degree} matrix of numbers")
         if degree > _MAX_MATRIX_DEGREE:
@@ -190,22 +202,10 @@ def _custom(entry: dict[str, Any], index: int, degree: int) -> NamedGroup:
             raise CandidateError(index, f"{where} is not invertible; a symmetry can be undone")
         if abs(abs(np.linalg.det(matrix)) - 1.0) > 1e-5:
             raise CandidateError(index, f"{where} has a determinant other than 1 and -1: it generates no finite group")
-        matrices.append(matrix)
-    generators: Generators = permutations
-    if matrices:
-        generators = [permutation_matrix(p) for p in permutations] + matrices
+        generators.append(matrix)
+    if any(g.dtype.kind == "f" for g in generators):
+        generators = [permutation_matrix(g) if g.dtype.kind == "i" else g for g in generators]
     return NamedGroup(generators, degree, "custom group")
-
-
-def _real_matrix(value: Any) -> FloatArray | None:
-    if not isinstance(value, list) or not value or not all(isinstance(row, list) for row in value):
-        return None
-    if any(len(row) != len(value) for row in value):
-        return None
-    if not all(isinstance(v, int | float) and not isinstance(v, bool) for row in value for v in row):
-        return None
-    matrix = np.asarray(value, dtype=np.float64)
-    return matrix if np.isfinite(matrix).all() else None
 
 
 def _embed(generator: Map, coordinates: Sequence[int], d: int) -> FloatArray:

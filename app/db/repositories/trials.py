@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from app.db import states
 from app.db.repositories import AnyRow
-from app.db.tables import Search, Trial
+from app.db.tables import Search, Trial, new_id
 
 COLUMNS = (
     Trial.id,
@@ -31,6 +33,31 @@ COLUMNS = (
     Trial.score,
     Trial.evidence,
 )
+
+
+def insert_planned(session: Session, search_id: str, plan: Mapping[str, Any], now: datetime) -> list[str]:
+    """One queued candidate for each node of a plan, rung for at `now`; their ids in plan order."""
+    nodes: Sequence[Mapping[str, Any]] = plan["nodes"]
+    trial_ids = [new_id("tr") for _ in nodes]
+    session.execute(
+        insert(Trial),
+        [
+            {
+                "id": trial_ids[position],
+                "search_id": search_id,
+                "position": position,
+                "group": node["group"][:255],
+                "labels": node["labels"],
+                "order": node["order"],
+                "spec": node["spec"],
+                "state": states.QUEUED,
+                "rung_at": now,
+                "created_at": now,
+            }
+            for position, node in enumerate(nodes)
+        ],
+    )
+    return trial_ids
 
 
 def ranked(session: Session, search_id: str) -> Sequence[AnyRow]:
