@@ -170,6 +170,8 @@ def _rows(samples: Samples, plan: dict[str, Any], components: int, seed: int) ->
     order = np.random.default_rng([seed, 3]).permutation(len(samples.cluster))
     _, first = np.unique(samples.cluster[order], return_index=True)
     drawn = order[first]
+    if samples.aside is not None:
+        drawn = drawn[~samples.aside[drawn]]  # label actions were chosen to fit these
     most = _most_rows(plan, components)
     if len(drawn) > most:
         drawn = np.random.default_rng([seed, 4]).permutation(drawn)[:most]

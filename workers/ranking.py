@@ -14,6 +14,7 @@ from workers.evidence.findings import Findings, findings
 from workers.evidence.orbits import CROSS_FITTED, UNKNOWN, Defect, Witness
 from workers.evidence.posterior import confidence, posterior
 from workers.evidence.verdicts import ClassEvidence, verdict
+from workers.label_report import found_actions, with_label_actions
 from workers.scoring import Terms, accuracy_term, complexity_term, consistency_term
 from workers.sentences import not_told_apart, summary, warnings_of
 from workers.stopping import saved
@@ -56,12 +57,13 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
         *(s.warning for s in spectra if s.warning),
     ]
     best = _best(plan, decided, sure) if done else None
+    names = job["dataset"].get("class_names") if "dataset" in job else None
     return {
         "best": best,
         "confidence": sure,
         "summary": summary(plan, decided, more) + worth_in_words(plan, worth, decided.order),
         "warnings": warnings,
-        "rows": rows,
+        "rows": with_label_actions(plan, rows, names),
         "elements": [_element(c, e) for c, e in zip(plan["classes"], decided.evidence, strict=True)],
         "evidence": {
             "spectrum": [s.as_json() for s in spectra] or None,
@@ -74,6 +76,7 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
             ],
             "more_data": _more_data(plan, more),
             "worth": worth,
+            "label_actions": found_actions(plan, names),
         },
     }
 

@@ -25,7 +25,8 @@ class Samples:
     """x (n, ...) float32, y (n,) class indices or (n, p) standardised targets; the same for every trial of a search.
 
     Images are seen through a disc where some element is interpolated.
-    `tests[k]` are the held-out rows of fold k that the elements are tested on.
+    `tests[k]` are the held-out rows of fold k that the elements are tested on; `aside` (n,) marks the samples from
+    which label actions were found, which are not among them (None: there are none).
     """
 
     x: Array
@@ -37,6 +38,7 @@ class Samples:
     tests: list[IntArray]
     target_shift: Array
     target_scale: Array
+    aside: NDArray[np.bool_] | None = None
 
 
 def class_actions(plan: dict[str, Any]) -> list[list[dict[str, Any]]]:
@@ -74,32 +76,40 @@ def load_samples(job: dict[str, Any]) -> Samples:
     cluster = clusters(x, groups, orbit_links(x, y, moved, classification))
     seed = int(request.get("seed") or 0)
     splits = cross_fit(cluster, y if classification else None, int(request["folds"]), seed, split)
-    splits = _witnessing(splits, x, plan, dataset, seed)
+    aside = _aside(x, plan, dataset, seed)
+    splits = _witnessing(splits, aside, scout="scout" in plan)
     rng = np.random.default_rng([seed, 2])
     share = min(1.0, MAX_WITNESS_ROWS / sum(len(s.test) for s in splits))
     tests = [np.sort(rng.permutation(s.test)[: max(1, int(share * len(s.test)))]) for s in splits]
     if interpolates(plan):
         x = _prepared(x)
-    return Samples(x, y, classification, outputs, cluster, splits, tests, shift, scale)
+    return Samples(x, y, classification, outputs, cluster, splits, tests, shift, scale, aside)
 
 
-def _witnessing(splits: list[Split], x: Array, plan: dict[str, Any], dataset: dict[str, Any], seed: int) -> list[Split]:
-    """The splits with the test samples that this plan may use; folds that are left without any are dropped.
-
-    Where label actions are found from some of the samples, those are the scout's and the others the search's.
-    """
+def _aside(x: Array, plan: dict[str, Any], dataset: dict[str, Any], seed: int) -> NDArray[np.bool_] | None:
+    """The samples from which the label actions of this plan are, or were, found; None where all were given."""
     if "scout" not in plan and "found" not in plan:
-        return splits
+        return None
     # By x alone, so that the scout, which knows no label action yet, and the search agree who belongs together.
     nothing = np.zeros(len(x), dtype=np.int64)
     copies = ((moved, nothing) for moved, _ in _moved(x, nothing, plan, dataset["domain"]))
     links = orbit_links(x, nothing, copies if len(x) <= _MAX_ORBIT_ROWS else iter(()), True)
-    aside = set_aside(clusters(x, _optional(dataset.get("groups")), links), seed)
-    use = aside if "scout" in plan else ~aside
+    return set_aside(clusters(x, _optional(dataset.get("groups")), links), seed)
+
+
+def _witnessing(splits: list[Split], aside: NDArray[np.bool_] | None, *, scout: bool) -> list[Split]:
+    """The splits with the test samples that may be used: those set aside by the scout, the others by the search.
+
+    Folds that are left without any are dropped. Raises ValueError when no fold is left.
+    """
+    if aside is None:
+        return splits
+    use = aside if scout else ~aside
     kept = [Split(s.train, s.validation, s.test[use[s.test]]) for s in splits]
-    if not any(len(s.test) for s in kept):
+    kept = [s for s in kept if len(s.test)]
+    if not kept:
         raise ValueError("too few independent samples to find label actions on some and test them on others")
-    return [s for s in kept if len(s.test)]
+    return kept
 
 
 def set_aside(cluster: IntArray, seed: int) -> NDArray[np.bool_]:

@@ -20,7 +20,7 @@ from models.groups.candidates import parse_candidate
 from models.groups.entries import Candidate
 from models.groups.finite import Map, element_key, permutation_matrix
 from models.groups.labels import is_found
-from models.groups.naming import cycles, element_name
+from models.groups.naming import element_name
 from models.groups.probed import Family
 from models.groups.scout import known_samples, named_actions, unmoved
 from workers.evidence.label_actions import Action, Moved, matrix_action, permutation_action
@@ -121,7 +121,7 @@ def _listed_action(plain: Candidate, acting: ActingGroup, named: dict[str, Candi
         action = permutation_action(group, moved, asked.y, asked.cluster)
         maps = {"label_generators": [m.tolist() for m in action.maps]}
         about = [
-            {"element": title, "cycles": cycles(m), "predicted": _class_means(one.there, asked.y)}
+            {"element": title, "permutation": m.tolist(), "predicted": _class_means(one.there, asked.y)}
             for title, m, one in zip(titles, action.maps, moved, strict=True)
         ]
         nothing = all((m == np.arange(len(m))).all() for m in action.maps)

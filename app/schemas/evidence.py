@@ -98,6 +98,37 @@ class Spectrum(BaseModel):
     sentence: str = Field(examples=["turns by multiples of 90° cost at most 2.1%, a turn by 45° costs all: C4"])
 
 
+class FoundGenerator(BaseModel):
+    """What one generator of a group does to the labels."""
+
+    element: str = Field(examples=["quarter turn"])
+    cycles: list[list[str]] | None = Field(
+        None, description="Cycles of the classes, by name; those in no cycle stay put.", examples=[[["left", "right"]]]
+    )
+    predicted: list[list[float] | None] | None = Field(
+        None,
+        description="Classification: for the samples of each class the mean predicted probability of every class once "
+        "they are moved.",
+        examples=[[[0.1, 0.9], [0.8, 0.2]]],
+    )
+    matrix: list[list[float]] | None = Field(None, description="Regression: the map of the targets.")
+
+
+class FoundLabels(BaseModel):
+    """A label action that was found from the data, on samples on which it was not tested."""
+
+    group: str = Field(examples=["D4"])
+    labels: str = Field(description="trivial where no other action fits better.", examples=["permutation"])
+    samples: int = Field(description="Samples from which it was found.", examples=[500])
+    better: float = Field(
+        description="How much less loss it has on them than labels left in place: bits a sample, or squared error in "
+        "units of the mean square of the targets.",
+        examples=[0.31],
+    )
+    error: float | None = Field(None, description="Standard error of `better`.", examples=[0.02])
+    generators: list[FoundGenerator] = Field(description="Empty where the group is known by membership.")
+
+
 class SearchEvidence(BaseModel):
     """Parts are null until the search is done, and where they do not apply."""
 
@@ -110,3 +141,6 @@ class SearchEvidence(BaseModel):
         default_factory=list, description="The answer as a function of the tolerance, the search's own among them."
     )
     more_data: MoreData | None = Field(None, description="Null where no rival is left to be settled.")
+    label_actions: list[FoundLabels] | None = Field(
+        None, description="The label actions that were found, one for each candidate that asked for it."
+    )

@@ -59,6 +59,7 @@ class CandidateSpec(Strict):
         json_schema_extra={
             "examples": [
                 {"group": "D4", "labels": "sign"},
+                {"group": "C4", "labels": "permutation"},
                 {"group": "D4", "translations": False},
                 {"group": "D4", "on": [0, 1]},
                 {"group": "custom", "name": "Z2xZ2", "generators": [[1, 0, 2, 3], [0, 1, 3, 2]]},
@@ -68,7 +69,15 @@ class CandidateSpec(Strict):
 
     group: GroupName = Field(description="A name from the catalogue, or `custom`.")
     name: GroupName | None = Field(None, description="Name of a custom group.")
-    labels: GroupName = Field("trivial", description="How the group acts on the labels.")
+    labels: GroupName = Field(
+        "trivial",
+        description="How the group acts on the labels. `trivial`: they stay put. `sign`, `swap`: elements of "
+        "determinant -1 (of a cyclic group of even order its generator) change the sign of targets or exchange two "
+        "classes. `permutation`: classes are permuted, as `label_generators` says or, without it, as is found from the "
+        "data. `vector`: targets turn as x, or as one block of `on`, does. `matrix`: targets are moved by "
+        "`label_matrices`. `auto`: whatever fits best is found from the data. An action that was found is tested on "
+        "other samples than those it was found on, and the group with labels in place is ranked beside it.",
+    )
     translations: bool | None = Field(
         None, description="Images: false asks for the point group about the centre alone."
     )
@@ -84,8 +93,11 @@ class CandidateSpec(Strict):
     label_generators: list[list[int]] | None = Field(
         None, min_length=1, max_length=64, description="With `labels: permutation`: of the classes, one a generator."
     )
+    label_matrices: list[list[list[float]]] | None = Field(
+        None, min_length=1, max_length=64, description="With `labels: matrix`: p x p, of the targets, one a generator."
+    )
 
-    @field_validator("generators")
+    @field_validator("generators", "label_matrices")
     @classmethod
     def _finite(cls, generators: Any) -> Any:
         for generator in generators or ():
@@ -275,6 +287,11 @@ class RankingItem(BaseModel):
     group: str = Field(examples=["C4"])
     title: str | None = Field(None, examples=["quarter turns"])
     labels: str = Field(examples=["trivial"])
+    label_action: list[list[list[str]]] | None = Field(
+        None,
+        description="What each generator does to the classes: its cycles, by name; null where labels are not permuted.",
+        examples=[[[["left", "right"]]]],
+    )
     translations: bool | None = None
     order: int | None = Field(
         description="Number of elements; null for a continuous group, or beyond 2^31 - 1.", examples=[4]

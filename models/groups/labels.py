@@ -101,7 +101,9 @@ def acting_on_labels(
     try:
         acting = acting_group(coordinates, generators, y)
     except GroupTooLarge:
-        acting = None
+        if field != "label_matrices":
+            raise
+        acting = None  # a matrix of infinite order
     if acting is None or acting.group.order != plain.group.order:
         raise CandidateError(
             index,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.groups.plan import plan_search
+from models.groups.scout import plan_found, plan_or_scout
 from workers.ranking import rank_search
 from workers.training import run_trial
 
@@ -44,12 +44,13 @@ def search(tmp_path):
             "target_dim": target_dim,
             "classes": classes,
         }
-        plan = plan_search(candidates, **facts, include_subgroups=True, max_candidates=64)
+        plan = plan_or_scout(candidates, **facts, include_subgroups=True, max_candidates=64)
         request = {"folds": folds, "seeds": 1, "seed": 0, "tolerance": 0.05,
                    "budget": {"max_seconds": 3000, "max_epochs": epochs}, "weights": {}, **more}  # fmt: skip
         trials = []
-        for position in range(len(plan["nodes"])) if only is None else only:
-            out = here / f"trial{position}"
+
+        def trial(position):
+            out = here / f"trial{len(list(here.iterdir()))}"
             out.mkdir()
             job = {"dataset": {**paths, **facts, "n": len(x)}, "plan": plan, "request": request, "position": position,
                    "threads": 1, "device": "cpu", "done": trials}  # fmt: skip
@@ -58,7 +59,12 @@ def search(tmp_path):
             assert seen == sorted(seen)
             assert seen[-1] == 1.0
             files = {f.name: str(f) for f in out.iterdir()}
-            trials.append({"position": position, "state": "done", "metrics": metrics, "error": None, "arrays": files})
+            return {"position": position, "state": "done", "metrics": metrics, "error": None, "arrays": files}
+
+        if "scout" in plan:
+            plan = plan_found(plan["scout"], trial(0)["metrics"]["label_actions"])
+        for position in range(len(plan["nodes"])) if only is None else only:
+            trials.append(trial(position))
         return rank_search({"plan": plan, "request": request, "trials": trials}), plan, trials
 
     return run

@@ -2,7 +2,7 @@
 
 spec: `steps` of `seconds` each, then by `do`: finish (default), `fail`, `memory`, `print`, `die` (while the file named
 by `until` does not exist it is made and the process kills itself), `device` (in the same way the GPU is lost, for this
-call and every later one of the process), `deaf` (ignores SIGTERM).
+call and every later one of the process), `deaf` (ignores SIGTERM). `says` is added to the metrics.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Callable[[float, str],
         report((step + 1) / steps, "training")
     np.save(out_dir / "losses.npy", x[:, 0])
     loss = float(len(node["group"]) + x.mean())
-    return {"loss_bits": loss, "pid": os.getpid(), "bad": float("nan"), "mean": np.float32(0.5)}
+    return {"loss_bits": loss, "pid": os.getpid(), "bad": float("nan"), "mean": np.float32(0.5)} | spec.get("says", {})
 
 
 def rank_search(job: dict[str, Any]) -> dict[str, Any]:

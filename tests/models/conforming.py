@@ -114,6 +114,9 @@ def _planned(domain: str, entry: dict[str, Any], generators: list[Any], dimensio
         entry = {"on": list(range(degree)), **entry} if generators else entry
     if entry["labels"] == "permutation":
         entry = entry | {"label_generators": [[1, 0]] * len(generators)}
+    if entry["labels"] == "matrix":
+        entry = entry | {"label_matrices": [[[0.0, 1.0], [1.0, 0.0]]] * len(generators)}
+        classes, target_dim = None, 2
     if entry["labels"] == "vector":
         classes, target_dim = None, 2 if domain == "image2d" else x_shape[0]
     try:
