@@ -11,6 +11,7 @@ from models.groups.action import is_trivial
 from workers.evidence.curves import Spectrum, found_curves, refuting, spectra_at
 from workers.evidence.decision import TOLERANCES, Decision, MoreData, closure_warnings, more_data, sweep_step
 from workers.evidence.findings import Findings, findings
+from workers.evidence.laws import element_laws, search_laws
 from workers.evidence.orbits import CROSS_FITTED, UNKNOWN, Defect, Witness
 from workers.evidence.posterior import confidence, posterior
 from workers.evidence.verdicts import ClassEvidence, verdict
@@ -58,13 +59,15 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
     ]
     best = _best(plan, decided, sure) if done else None
     names = job["dataset"].get("class_names") if "dataset" in job else None
+    metrics = [t["metrics"] for _, t in sorted(done.items())]
+    laws = element_laws(metrics, decided.evidence, decided.quantile, tolerance)
     return {
         "best": best,
         "confidence": sure,
         "summary": summary(plan, decided, more) + worth_in_words(plan, worth, decided.order),
         "warnings": warnings,
         "rows": with_label_actions(plan, rows, names),
-        "elements": [_element(c, e) for c, e in zip(plan["classes"], decided.evidence, strict=True)],
+        "elements": [_element(c, e, law) for c, e, law in zip(plan["classes"], decided.evidence, laws, strict=True)],
         "evidence": {
             "spectrum": [s.as_json() for s in spectra] or None,
             "stopping": saved([done[p] for p in sorted(done)]),
@@ -77,6 +80,7 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
             "more_data": _more_data(plan, more),
             "worth": worth,
             "label_actions": found_actions(plan, names),
+            "laws": search_laws(plan, laws),
         },
     }
 
@@ -236,7 +240,7 @@ def _interval(found: Defect) -> dict[str, float | None]:
     return {"value": found.value, "low": low, "high": high}
 
 
-def _element(planned: dict[str, Any], found: ClassEvidence) -> dict[str, Any]:
+def _element(planned: dict[str, Any], found: ClassEvidence, laws: dict[str, Any]) -> dict[str, Any]:
     return {
         **{
             key: planned[key]
@@ -251,6 +255,7 @@ def _element(planned: dict[str, Any], found: ClassEvidence) -> dict[str, Any]:
         "refuted": found.refuted,
         "witnesses": list(found.defect.witnesses),
         "support": {"status": found.support, "p_value": found.support_p_value},
+        "laws": laws,
     }
 
 

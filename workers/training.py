@@ -21,6 +21,7 @@ from models.networks.planned import planned_config
 from models.networks.standardise import standardise
 from workers.artifacts import write_artifacts
 from workers.curves import PATIENCE, STEPS, Train, learning_curve, seeds_of
+from workers.evidence.laws import data_laws
 from workers.evidence.support import support
 from workers.fitting import FitOptions, Fitted, Report, fit, predict
 from workers.folds import Array
@@ -90,6 +91,7 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
         out_of_time |= other.out_of_time
     if is_trivial(node["spec"]):
         metrics["support"] = [support(samples, a[0], dataset["domain"]) for a in class_actions(plan)]
+        metrics["laws"] = data_laws(samples, plan, dataset["domain"])
         metrics["spectrum"] = write_spectra(out_dir, samples, fitted, job, device, deadline)
     kernel = kernel_said(samples, job, node["spec"], blind)
     if kernel is not None:

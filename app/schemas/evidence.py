@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from app.schemas.laws import Laws
+
 
 class Stopping(BaseModel):
     """What stopping early has saved."""
@@ -144,3 +146,4 @@ class SearchEvidence(BaseModel):
     label_actions: list[FoundLabels] | None = Field(
         None, description="The label actions that were found, one for each candidate that asked for it."
     )
+    laws: Laws | None = None

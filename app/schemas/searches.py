@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_val
 
 from app.schemas.common import Defect, Interval, Text
 from app.schemas.curves import LabelsSaved
+from app.schemas.laws import ElementLaws
 
 SEARCH_ID = "sr_019ac1f0d3b2f1e2d3c4b5a697"
 DATASET_ID = "ds_019ac1f0c1a0a1b2c3d4e5f607"
@@ -377,6 +378,7 @@ class ElementItem(BaseModel):
     log10_bayes_factor: float | None = None
     witnesses: Any = None
     support: Support | None = None
+    laws: ElementLaws | None = None
 
 
 class ElementList(BaseModel):

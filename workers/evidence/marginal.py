@@ -19,9 +19,9 @@ from models.actions.samples import transform_labels
 from workers.folds import Array, IntArray
 from workers.samples import Samples
 
-_REPLICATES = 199
+_REPLICATES = 999
 _COPIES = 6
-_POOL = 1500  # rows of the kernel matrix
+_POOL = 1200  # rows of the kernel matrix
 
 
 def invariance_test(kernel: Array, cluster: IntArray, rng: np.random.Generator, replicates: int) -> dict[str, float]:
@@ -63,7 +63,7 @@ def element_invariance(
     """{statistic, p_value, joint_p_value, rows} for the cyclic group that one element generates.
 
     `p_value` is about p(x); `joint_p_value` about p(x, y), with the product of a kernel on x and one on the labels.
-    At most 1,500 copies are compared; whole clusters are moved together. All None where the element generates no
+    About 1,200 copies are compared; whole clusters are moved together. All None where the element generates no
     compact group, which has no uniform distribution to draw from.
     """
     size = cyclic_order(action, order, samples.x.shape)
