@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from workers.evidence.orbits import CROSS_FITTED, Contrast, Witness, plain_t, skewed_t
+from workers.evidence.orbits import CROSS_FITTED, Contrast, Witness, contrast, plain_t, skewed_t
 from workers.evidence.simultaneous import adjusted_p_values, critical_value, flips
 from workers.intervals import cluster_moments, mean_and_error
 
@@ -173,6 +173,59 @@ def test_cross_fitting_is_paid_for(folds):
     assert rare(int((np.asarray(statistics) > bound).sum()), 600)
     assert rare(int((np.asarray(statistics) < -bound).sum()), 600)
     assert 1.1 < np.var(naive) < CROSS_FITTED * 1.15
+
+
+def ridge(x, y):
+    """Kernel ridge regression, fitted."""
+
+    def gram(a, b):
+        return np.exp(-0.5 * ((a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T))
+
+    weights = np.linalg.solve(gram(x, x) + 0.3 * np.eye(len(x)), y - y.mean())
+    return lambda z: y.mean() + gram(z, x) @ weights
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("broken", [0.0, 0.6])
+def test_bounds_cover_what_cross_fitted_witnesses_really_lose(broken):
+    """Kernel ridge on three folds of thirty samples with t3 noise, two mirrors and their product; the truth from 3,000
+    fresh samples."""
+    rng = np.random.default_rng(6)
+    mirrors = [np.array(m) for m in ((-1.0, 1, 1), (1.0, -1, 1), (-1.0, -1, 1))]
+    heard = below = refuted = 0
+
+    def draw(n):
+        x = rng.normal(size=(n, 3))
+        noise = 0.3 * rng.standard_t(3, n) / np.sqrt(3)
+        return x, 2.5 * np.exp(-np.abs(x[:, 0])) + broken * np.tanh(x[:, 1]) + noise
+
+    for _ in range(RUNS):
+        (x, y), (fresh, values) = draw(30), draw(3000)
+        base, constant, excess = np.zeros(30), np.zeros(30), np.zeros((3, 30))
+        lost, gained = np.zeros(3), 0.0
+        for k in range(3):
+            train, test = np.arange(30) % 3 != k, np.arange(30) % 3 == k
+            f = ridge(x[train], y[train])
+            base[test], constant[test] = (y[test] - f(x[test])) ** 2, (y[test] - y[train].mean()) ** 2
+            plain = (values - f(fresh)) ** 2
+            gained += float(((values - y[train].mean()) ** 2 - plain).mean())
+            for j, mirror in enumerate(mirrors):
+                excess[j, test] = (y[test] - f(x[test] * mirror)) ** 2 - base[test]
+                lost[j] += float(((values - f(fresh * mirror)) ** 2 - plain).mean())
+        witness = Witness("w", base, constant, excess, np.arange(30), dependence=CROSS_FITTED)
+        if not witness.informed:
+            continue
+        truth = lost / gained
+        found = [c for c in (contrast([witness], j) for j in range(3)) if c is not None]
+        chance, defects = flips(found), [c.defect() for c in found]
+        quantile = critical_value(chance, defects)
+        heard += 1
+        below += any(d.bound(quantile) < t for d, t in zip(defects, truth, strict=True))
+        adjusted = adjusted_p_values(chance, found, 0.05)
+        refuted += any(p < LEVEL and t <= 0.05 for p, t in zip(adjusted, truth, strict=True))
+    assert heard > 60
+    assert rare(below, heard)
+    assert rare(refuted, heard)
 
 
 def test_the_largest_search_takes_a_second():
