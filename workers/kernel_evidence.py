@@ -32,10 +32,17 @@ class KernelSaid:
     log2_evidence: float
     noise: float
     rows: int
+    classification: bool
     testimony: Testimony | None
 
     def metrics(self) -> dict[str, Any]:
-        return {"log2_evidence": self.log2_evidence, "kernel_noise": self.noise, "kernel_rows": self.rows}
+        """What a trial keeps."""
+        return {
+            "log2_evidence": self.log2_evidence,
+            "kernel_noise": self.noise,
+            "kernel_rows": self.rows,
+            "kernel_task": "classification" if self.classification else "regression",
+        }
 
 
 def kernel_said(samples: Samples, job: dict[str, Any], spec: dict[str, Any], blind: set[int]) -> KernelSaid | None:
@@ -59,7 +66,8 @@ def kernel_said(samples: Samples, job: dict[str, Any], spec: dict[str, Any], bli
     said = None
     if len(x) <= min(_WITNESS_ROWS, _most_rows(job["plan"], y.shape[1] if moving else 1)):
         said = _testimony(samples, job, spec, blind, x, y, basis, moving)
-    return KernelSaid(found.log_evidence / math.log(2.0), found.noise / (1.0 + found.noise), len(rows), said)
+    noise = found.noise / (1.0 + found.noise)
+    return KernelSaid(found.log_evidence / math.log(2.0), noise, len(rows), samples.classification, said)
 
 
 def _testimony(

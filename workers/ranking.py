@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from models.groups.action import is_trivial
+from workers.evidence.combination import consistency, kernel_trust, weights_for
 from workers.evidence.curves import Spectrum, found_curves, refuting, spectra_at
 from workers.evidence.decision import TOLERANCES, Decision, MoreData, closure_warnings, more_data, sweep_step
 from workers.evidence.findings import Findings, findings
@@ -16,7 +17,7 @@ from workers.evidence.orbits import CROSS_FITTED, UNKNOWN, Defect, Witness
 from workers.evidence.posterior import confidence, posterior
 from workers.evidence.verdicts import ClassEvidence, verdict
 from workers.label_report import found_actions, with_label_actions
-from workers.scoring import Terms, accuracy_term, complexity_term, consistency_term
+from workers.scoring import Terms, accuracy_term, complexity_term
 from workers.sentences import not_told_apart, summary, warnings_of
 from workers.stopping import saved
 from workers.worth import add_worth, search_worth, worth_in_words
@@ -171,17 +172,20 @@ def _terms(
     plan: dict[str, Any], position: int, done: dict[int, dict[str, Any]], members: list[ClassEvidence], learned: bool
 ) -> Terms:
     complexity = _complexity(plan, position)
-    if not learned:
-        return Terms(0.0, 0.0, complexity)
     kernel = None
     base = min(done)
-    if all("log2_evidence" in t["metrics"] for t in done.values()) and is_trivial(plan["nodes"][base]["spec"]):
+    metrics = [t["metrics"] for t in done.values()]
+    if all("log2_evidence" in m for m in metrics) and is_trivial(plan["nodes"][base]["spec"]):
         kernel = done[position]["metrics"]["log2_evidence"] - done[base]["metrics"]["log2_evidence"]
+    weights = weights_for(kernel=kernel is not None, classification=metrics[0].get("kernel_task") == "classification")
+    if not learned:
+        return Terms(0.0, consistency([], complexity, kernel, weights), complexity)
+    elements = [m.log2_bayes_factor for m in members]
     # A candidate that was spared its training is given the accuracy of the one that knows no symmetry.
     trained = done[base] if "spared" in done[position]["metrics"] else done[position]
     return Terms(
         accuracy_term(trained["metrics"].get("gain_bits")),
-        consistency_term([m.log2_bayes_factor for m in members], kernel),
+        consistency(elements, complexity, kernel, weights, kernel_trust(metrics)),
         complexity,
     )
 

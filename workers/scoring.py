@@ -12,7 +12,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Terms:
     """`accuracy`: held-out bits per sample that the candidate's own network gains over the best constant.
-    `consistency`: evidence, in bits, that every element of the group is a symmetry. `complexity`: bits of penalty."""
+    `consistency`: evidence, in bits, that every element of the group is a symmetry (`workers.evidence.combination`).
+    `complexity`: bits of penalty."""
 
     accuracy: float
     consistency: float
@@ -27,16 +28,6 @@ class Terms:
 def accuracy_term(gain_bits: float | None) -> float:
     """The gain, between 0 and 4 bits: a network that does worse than a constant says nothing against its group."""
     return min(max(gain_bits or 0.0, 0.0), 4.0)
-
-
-def consistency_term(element_bits: list[float], kernel_bits: float | None) -> float:
-    """The sum over the group's element classes of their log2 Bayes factors.
-
-    Where exact kernel evidence exists (`kernel_bits`, against the trivial group) the mean of the two is taken: they
-    weigh the same data, and their sum would count it twice.
-    """
-    orbit = sum(element_bits)
-    return orbit if kernel_bits is None else 0.5 * (orbit + kernel_bits)
 
 
 def complexity_term(bits: float, translations: bool) -> float:

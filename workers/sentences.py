@@ -20,13 +20,16 @@ def summary(plan: dict[str, Any], found: Decision, more: MoreData | None) -> str
     much more data would decide."""
     if not found.order:
         return "No candidate's network could be trained, so nothing can be said."
+    best = found.order[0]
+    node, verdict = plan["nodes"][best], found.verdicts[best]
     if not found.learned:
-        return (
+        text = (
             "No symmetry can be named: no network predicts these labels better than a constant. "
             "More samples, or labels that depend on x, are needed."
         )
-    best = found.order[0]
-    node, verdict = plan["nodes"][best], found.verdicts[best]
+        if is_trivial(node["spec"]):
+            return text
+        return f"{text} Kernel evidence alone favours {node['name']} (posterior {found.probabilities[best]:.2f})."
     sure = f"posterior {found.probabilities[best]:.2f}"
     if is_trivial(node["spec"]):
         first = f"None of the candidate symmetries is supported; {node['title']} fits best ({sure})"

@@ -33,9 +33,9 @@ def probabilities(task: dict[str, Any], weights: Weights) -> list[float]:
     first = task["nodes"][0]["kernel"]
     scores = []
     for node in task["nodes"]:
-        mine = [elements[c] for c in node["classes"]]
-        term = consistency(mine, node["bits"], node["kernel"] - first, weights, task["trust"])
-        scores.append(node["accuracy"] + (term if task["learned"] else 0.0) - node["complexity"])
+        mine = [elements[c] for c in node["classes"]] if task["learned"] else []
+        term = consistency(mine, node["bits"], node["kernel"] - first, weights)
+        scores.append(node["accuracy"] * task["learned"] + term - node["complexity"])
     return posterior(scores)
 
 
@@ -44,9 +44,9 @@ def fit(tasks: list[dict[str, Any]], *, kernel: bool) -> tuple[Weights, float]:
 
     def read(values: np.ndarray[Any, Any]) -> Weights:
         silence, objection, k = np.exp(values)
-        return Weights(float(k), float(silence), float(objection + _LEAST_OBJECTION)) if kernel else Weights(
-            0.0, float(silence), float(objection)
-        )
+        if not kernel:
+            return Weights(0.0, float(silence), float(objection))
+        return Weights(float(k), float(silence), float(objection + _LEAST_OBJECTION))
 
     def cost(values: np.ndarray[Any, Any]) -> float:
         weights = read(values)

@@ -198,7 +198,7 @@ def search(
             if said is None or said.testimony is None:
                 trials.append({"position": position, "state": "crashed", "metrics": None, "arrays": {}})
                 continue
-            metrics = {**said.metrics(), "witnesses": [f"{node['name']}, kernel"]}
+            metrics = {**said.metrics(), "witnesses": ["kernel"]}
             metrics["validation_shares"] = [said.testimony.share]
             gains = said.testimony.constant - said.testimony.base
             if classes:
@@ -224,6 +224,7 @@ def record(seed: int) -> dict[str, Any]:
         {
             "name": node["name"],
             "classes": node["classes"],
+            "bits": node["bits"],
             "posterior": rows[p]["posterior"],
             "verdict": rows[p]["verdict"],
             "accuracy": rows[p]["evidence"]["accuracy_term"],
@@ -244,6 +245,7 @@ def record(seed: int) -> dict[str, Any]:
         "falsely_certified": [
             n["name"] for n, inside in zip(nodes, below, strict=True) if n["verdict"] == "certified" and not inside
         ],
+        "learned": any(e["learned_share"] > 0.0 for e in ranking["elements"]),
         "nodes": nodes,
         "elements": [
             {

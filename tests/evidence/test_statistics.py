@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from workers.evidence.combination import ORBITS_ALONE, consistency
 from workers.evidence.orbits import UNKNOWN, Defect, Witness, contrast, defect
 from workers.evidence.posterior import CAP_FOR, confidence, log2_bayes_factor, posterior
 from workers.evidence.verdicts import ClassEvidence, verdict
 from workers.intervals import mean_and_error
-from workers.scoring import Terms, complexity_term, consistency_term
+from workers.scoring import Terms, complexity_term
 
 
 def simulate(rng, n, shift, cluster=None):
@@ -111,7 +112,8 @@ def test_confidence_is_the_crystallographers():
 
 def test_nothing_known_favours_the_smaller_group():
     silent = [
-        Terms(0.0, consistency_term([0.0] * k, None), complexity_term(bits, False)) for k, bits in ((0, 0.0), (6, 3.0))
+        Terms(0.0, consistency([0.0] * k, order, None, ORBITS_ALONE), complexity_term(order, False))
+        for k, order in ((0, 0.0), (6, 3.0))
     ]
     assert silent[0].score() > silent[1].score()
     assert silent[0].score({"complexity": 0.0}) == silent[1].score({"complexity": 0.0})

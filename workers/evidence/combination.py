@@ -11,8 +11,9 @@ which draws seeds 10000 to 10399 of `benchmarks.evidence.vectors` and prints the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -24,27 +25,28 @@ class Weights:
     objection: float
 
 
-REGRESSION = Weights(kernel=1.09, silence=0.33, objection=0.2)
-CLASSES = Weights(kernel=0.25, silence=2.0, objection=0.2)
-ORBITS_ALONE = Weights(kernel=0.0, silence=1.2, objection=0.78)
+REGRESSION = Weights(kernel=1.09, silence=0.33, objection=0.57)
+CLASSES = Weights(kernel=0.27, silence=1.8, objection=0.25)
+ORBITS_ALONE = Weights(kernel=0.0, silence=1.2, objection=0.8)
 
 
 def consistency(
-    element_bits: Sequence[float], bits: float, kernel_bits: float | None, weights: Weights, trust: float = 1.0
+    element_bits: Sequence[float], complexity: float, kernel_bits: float | None, weights: Weights, trust: float = 1.0
 ) -> float:
     """Evidence for a group, in bits, from the log2 Bayes factors of its element classes and its kernel evidence.
 
         kernel * trust * kernel_bits + silence * rank * mean of max(b, 0) + objection * sum of min(b, 0)
 
-    `bits`: log2 of the group's order. A group has few generators and many elements, and where the generators hold so
-    do the others: bits for the elements count once for each of at most `rank` = min(bits, classes) generators. Every
-    objection counts. `kernel_bits`: log2 [p(y | K_G) / p(y | K_trivial)]; None: missing, and left out. `trust`, from 0
-    to 1: the share of what the best witness learned that the Gaussian process learned too.
+    `complexity`: bits to name an element, for a listed group log2 of its order. A group has few generators and many
+    elements, and where the generators hold so do the others: what speaks for the elements counts once for each of at
+    most `rank` = min(complexity, classes) generators. Every objection counts. `kernel_bits`: log2 of the evidence for
+    the group over that for the trivial one; None: missing, and left out. `trust`, from 0 to 1: the share of what the
+    best witness learned that the Gaussian process learned too.
     """
     kernel = 0.0 if kernel_bits is None else weights.kernel * trust * kernel_bits
     if not element_bits:
         return kernel
-    rank = min(bits, float(len(element_bits)))
+    rank = min(complexity, float(len(element_bits)))
     silence = sum(max(b, 0.0) for b in element_bits) / len(element_bits)
     objections = sum(min(b, 0.0) for b in element_bits)
     return kernel + weights.silence * rank * silence + weights.objection * objections
@@ -55,3 +57,21 @@ def weights_for(*, kernel: bool, classification: bool) -> Weights:
     if not kernel:
         return ORBITS_ALONE
     return CLASSES if classification else REGRESSION
+
+
+def kernel_trust(metrics: Iterable[dict[str, Any]]) -> float:
+    """How far kernel evidence counts: what the best Gaussian process learned over what the best witness did, at most 1.
+
+    From the trials' `validation_shares`, shares of the best constant's loss. 1 where no process testified.
+    """
+    named = [
+        (name, share)
+        for m in metrics
+        for name, share in zip(m["witnesses"], m.get("validation_shares") or [], strict=False)
+        if share is not None
+    ]
+    best = max((share for _, share in named), default=0.0)
+    processes = [share for name, share in named if name == "kernel"]
+    if not processes or best <= 0.0:
+        return 1.0
+    return max(0.0, *processes) / best

@@ -1,0 +1,60 @@
+"""One number from two kinds of evidence: monotone in each, never counting correlated elements one by one."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.evidence.combination import CLASSES, ORBITS_ALONE, REGRESSION, consistency, kernel_trust, weights_for
+from workers.evidence.posterior import posterior
+
+bits = st.floats(-60, 12)
+EVERY = pytest.mark.parametrize("weights", [REGRESSION, CLASSES, ORBITS_ALONE])
+
+
+@EVERY
+@given(elements=st.lists(bits, min_size=1, max_size=6), where=st.integers(0, 5), more=st.floats(0, 20))
+def test_more_for_an_element_is_never_less_for_its_group(weights, elements, where, more):
+    better = list(elements)
+    better[where % len(elements)] += more
+    assert consistency(better, 3.0, 1.0, weights) >= consistency(elements, 3.0, 1.0, weights) - 1e-9
+
+
+@EVERY
+@given(elements=st.lists(bits, max_size=6), kernel=st.floats(-500, 500), more=st.floats(0, 500))
+def test_more_for_imposing_a_group_is_never_less_for_it(weights, elements, kernel, more):
+    first, second = (consistency(elements, 2.0, k, weights) for k in (kernel, kernel + more))
+    assert second >= first
+
+
+@EVERY
+def test_what_the_generators_say_is_not_counted_again_for_their_products(weights):
+    pair, whole = consistency([4.0, 4.0], 2.0, None, weights), consistency([4.0] * 3, 2.0, None, weights)
+    assert whole == pytest.approx(pair)
+    assert consistency([4.0, 4.0, -5.0], 2.0, None, weights) < pair
+
+
+@EVERY
+@given(lattice=st.lists(st.lists(bits, max_size=4), min_size=1, max_size=8))
+def test_posteriors_are_normalised_and_the_kernel_may_be_missing(weights, lattice):
+    probabilities = posterior([consistency(group, float(len(group)), None, weights) for group in lattice])
+    assert sum(probabilities) == pytest.approx(1.0)
+
+
+def test_no_kind_counts_twice():
+    for weights in (REGRESSION, CLASSES):
+        both = consistency([3.0], 1.0, 10.0, weights)
+        alone = consistency([3.0], 1.0, None, ORBITS_ALONE)
+        assert both < 10.0 * max(1.0, weights.kernel) + max(3.0, alone)
+    assert weights_for(kernel=False, classification=True) == weights_for(kernel=False, classification=False)
+    assert weights_for(kernel=True, classification=True) != weights_for(kernel=True, classification=False)
+
+
+def test_a_process_that_learned_little_is_trusted_little():
+    def trust(network, kernel):
+        return kernel_trust([{"witnesses": ["C2", "kernel"], "validation_shares": [network, kernel]}])
+
+    assert trust(0.8, 0.2) == pytest.approx(0.25)
+    assert trust(0.8, 0.9) == 1.0
+    assert trust(0.8, -0.3) == 0.0
+    assert trust(-0.1, -0.3) == 1.0
+    assert kernel_trust([{"witnesses": ["C2"], "validation_shares": [0.8]}]) == 1.0
