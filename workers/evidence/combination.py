@@ -74,4 +74,4 @@ def kernel_trust(metrics: Iterable[dict[str, Any]]) -> float:
     processes = [share for name, share in named if name == "kernel"]
     if not processes or best <= 0.0:
         return 1.0
-    return max(0.0, *processes) / best
+    return float(max(0.0, *processes) / best)
