@@ -30,7 +30,7 @@ from workers.intervals import mean_and_error
 from workers.samples import Samples, constant_losses
 from workers.witnesses import LossFunction, Predictor, bits, fold_predictors, squared
 
-ROWS = 1000
+ROWS = 1500
 _PROBES, _POOL = 500, 1500
 _FIRST_LOOK, _CLEAR = 300, 6.0  # rows on which a point that costs this many standard errors is settled
 _REFINED = 8  # local minima of a mirror spectrum that get a finer grid

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from workers.evidence.mirrors import read_mirrors
-from workers.evidence.orbits import Defect
+from workers.evidence.orbits import CROSS_FITTED, Defect
 from workers.evidence.posterior import log2_bayes_factor
 from workers.evidence.spectrum import (
     Answer,
@@ -119,7 +119,8 @@ def found_curves(done: dict[int, dict[str, Any]]) -> list[tuple[dict[str, Any], 
         for about in described:
             excess = arrays["spectrum"][start : start + len(about["at"])].astype(float)
             start += len(about["at"])
-            curve = _curve(about, excess, constant - base, arrays["cluster"][rows])
+            dependence = CROSS_FITTED if int(trial["metrics"]["folds"]) > 1 else 1.0
+            curve = _curve(about, excess, constant - base, arrays["cluster"][rows], dependence)
             if informed(curve):
                 learned = float(curve.gains.mean() / max(constant.mean(), 1e-12))
                 found.append((about, curve, learned))
@@ -144,9 +145,10 @@ def refuting(spectra: list[Spectrum], spec: dict[str, Any]) -> list[ClassEvidenc
 _ARRAYS = ("spectrum", "spectrum_rows", "base", "constant", "cluster")
 
 
-def _curve(about: dict[str, Any], excess: Array, gains: Array, cluster: Array) -> Curve:
+def _curve(about: dict[str, Any], excess: Array, gains: Array, cluster: Array, dependence: float) -> Curve:
     at = np.asarray(about["at"])
-    return Curve(about["kind"], at, excess, gains, cluster, about["shown"], about["named"], about["towards"])
+    fixed = about["shown"], about["named"], about["towards"]
+    return Curve(about["kind"], at, excess, gains, cluster, *fixed, dependence)
 
 
 def _finite(value: float) -> float | None:

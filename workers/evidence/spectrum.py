@@ -14,9 +14,9 @@ from functools import cached_property
 import numpy as np
 from scipy import stats
 
-from workers.evidence.orbits import LEVEL
+from workers.evidence.orbits import LEVEL, plain_t, skewed_t
 from workers.folds import Array
-from workers.intervals import mean_and_error
+from workers.intervals import cluster_moments, mean_and_error
 
 LARGEST_ORDER = 16  # of the C_n and D_n that a spectrum tells apart
 SHOWN = 0.2  # of the rows: fewer that lie among the data once moved, and the element is not shown
@@ -32,7 +32,7 @@ class Curve:
     minus that on unmoved ones or, where moving interpolates, on the sham, NaN where it was not measured; `gains`
     (rows,): the best constant's loss minus the witness's; `cluster` (rows,); `shown` (points,): the share of rows that
     lie among the data when they are moved so; `named`: parameters that some candidate has; centres are `at`
-    times `towards`.
+    times `towards`; `dependence` as in `workers.evidence.orbits.Witness`.
     """
 
     kind: str  # turns | mirrors | scales | centres
@@ -43,24 +43,35 @@ class Curve:
     shown: Sequence[float]
     named: Sequence[float] = ()
     towards: Sequence[float] = (1.0,)
+    dependence: float = 1.0
 
     @cached_property
-    def ratios(self) -> tuple[Array, Array, Array, int]:
-        """(defects, their standard errors, deviations of clusters in those errors (clusters, points), freedom)."""
-        return _ratios(self)
+    def moments(self) -> _Moments:
+        """What is known of the defect at every point."""
+        return _moments(self)
 
     @cached_property
     def largest(self) -> Array:
-        """The largest deviation of the curve by chance, in standard errors, for each of _DRAWS sets of multipliers."""
-        _, _, deviations, freedom = self.ratios
-        rng = np.random.default_rng(len(deviations))
-        normal = float(stats.norm.ppf(1 - LEVEL))
-        widened = float(stats.t.ppf(1 - LEVEL, freedom)) / normal
-        return np.asarray((rng.standard_normal((_DRAWS, len(deviations))) @ deviations).max(1) * widened)
+        """The largest studentised deviation of the curve by chance, for each of _DRAWS vectors of random signs."""
+        signs = np.random.default_rng(0).integers(0, 2, (_DRAWS, len(self.moments.deviations))) * 2.0 - 1.0
+        return np.asarray((signs @ self.moments.deviations).max(1))
 
     def critical(self, level: float = LEVEL) -> float:
         """Standard errors at which a one-sided bound holds for the whole curve with probability 1 - level."""
-        return max(float(np.quantile(self.largest, 1 - level)), float(stats.t.ppf(1 - level, self.ratios[3])))
+        alone = float(stats.t.ppf(1 - level, self.moments.freedom.min()))
+        return max(float(np.quantile(self.largest, 1 - level)), alone)
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """Of the defect at every point: value, standard error, skewness, degrees of freedom, all (points,), and the sums of
+    its influence function over clusters in standard errors, (clusters, points)."""
+
+    value: Array
+    error: Array
+    skew: Array
+    freedom: Array
+    deviations: Array
 
 
 @dataclass(frozen=True)
@@ -108,23 +119,26 @@ def informed(curve: Curve) -> bool:
 def band(curve: Curve, tolerance: float, level: float = LEVEL) -> Band:
     """D = mean excess / mean gain at every point; either bound holds on the whole curve with probability 1 - level.
 
-    The critical value is the quantile of the largest standardised deviation under Gaussian multipliers, one a cluster
-    (Chernozhukov, Chetverikov & Kato 2013, Ann. Statist. 41(6)), widened by the ratio of Student's to the normal
-    quantile. Neighbouring angles are strongly correlated, so it is well below Bonferroni's.
+    As for the classes of a lattice (`workers.evidence.simultaneous`): one vector of random signs over the clusters for
+    all points, so that neighbouring angles, which rise and fall together, are not paid for each as if it were alone.
     """
-    value, error, _, _ = curve.ratios
-    critical = curve.critical(level)
-    p_value = (1 + (curve.largest[:, None] >= (value - tolerance) / error).sum(0)) / (1 + _DRAWS)
-    low, high = value - critical * error, np.maximum(value, 0.0) + critical * error
-    state = tuple(
-        "unseen" if share < SHOWN else "within" if above <= tolerance else "refuted" if below > tolerance else "open"
-        for share, below, above in zip(curve.shown, low, high, strict=True)
+    found, critical = curve.moments, curve.critical(level)
+    above = np.array([skewed_t(critical, skew) for skew in found.skew]) * found.error
+    below = np.array([skewed_t(critical, -skew) for skew in found.skew]) * found.error
+    low, high = found.value - below, np.maximum(found.value, 0.0) + above
+    distance = np.array(
+        [plain_t(d, -skew) for d, skew in zip((found.value - tolerance) / found.error, found.skew, strict=True)]
     )
-    return Band(value, error, low, high, p_value, state)
+    p_value = (1 + (curve.largest[:, None] >= distance).sum(0)) / (1 + _DRAWS)
+    state = tuple(
+        "unseen" if share < SHOWN else "within" if top <= tolerance else "refuted" if bottom > tolerance else "open"
+        for share, bottom, top in zip(curve.shown, low, high, strict=True)
+    )
+    return Band(found.value, found.error, low, high, p_value, state)
 
 
-def _ratios(curve: Curve) -> tuple[Array, Array, Array, int]:
-    """(defects, their standard errors, deviations of the clusters in standard errors (clusters, points), freedom)."""
+def _moments(curve: Curve) -> _Moments:
+    """By the influence function of the ratio, robust to clusters, with the variance that cross-fitting may have."""
     gain, rows = float(curve.gains.mean()), len(curve.gains)
     known = ~np.isnan(curve.excess)
     counts = known.sum(1, keepdims=True)
@@ -133,27 +147,26 @@ def _ratios(curve: Curve) -> tuple[Array, Array, Array, int]:
     value = means[:, 0] / gain
     apart = np.where(known, excess - means, 0.0) * (rows / counts)
     influence = (apart - value[:, None] * (curve.gains - gain)) / gain
-    sums = _sums(influence, curve.cluster)
-    m = len(sums)
-    raw = np.sqrt((sums**2).sum(0) * m / max(m - 1, 1)) / rows
+    each = [cluster_moments(one, curve.cluster) for one in influence]
+    raw, clusters = np.array([m.error for m in each]), np.array([m.clusters for m in each]) * counts[:, 0] / rows
     # Data closed under an element give exactly zero; an error of zero would claim more than the rows can.
-    error = np.maximum(raw, 0.5 / counts[:, 0])
-    return value, error, sums / rows / error, max(m - 1, 1)
-
-
-def _sums(influence: Array, cluster: Array) -> Array:
-    """Sums over each cluster that occurs, (clusters, points)."""
-    _, codes = np.unique(cluster, return_inverse=True)
+    error = np.sqrt(curve.dependence * raw**2 + 1.0 / clusters**2)
+    codes = np.unique(curve.cluster, return_inverse=True)[1]
     sums = np.zeros((int(codes.max()) + 1, len(influence)))
     np.add.at(sums, codes, influence.T)
-    return sums
+    return _Moments(
+        value=value,
+        error=error,
+        skew=np.array([m.skew for m in each]),
+        freedom=np.array([m.freedom for m in each]),
+        deviations=sums / rows / np.maximum(raw, 1e-12),
+    )
 
 
 def clearly_worse(curve: Curve, best: int) -> Array:
     """Which points have a larger defect than `best`, by a one-sided test of paired differences, at once."""
     differences = replace(curve, excess=curve.excess - curve.excess[best])
-    value, error, _, _ = differences.ratios
-    return np.asarray(value > differences.critical() * error)
+    return np.asarray(differences.moments.value > differences.critical() * differences.moments.error)
 
 
 def _reach(curve: Curve, found: Band, identity: float) -> tuple[float, float | None] | None:
