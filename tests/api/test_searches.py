@@ -54,6 +54,31 @@ def test_defaults_are_those_of_the_contract(client: TestClient, rows: Rows) -> N
     assert again.json()["request"] == body["request"]
 
 
+def test_a_search_for_a_label_action_begins_with_a_scout(client: TestClient, rows: Rows) -> None:
+    asked = {"dataset_id": rows.dataset(), "candidates": [{"group": "C4", "labels": "permutation"}]}
+    body = client.post("/v1/searches", json=asked).json()
+    assert [trial.group for trial in rows.trials(body["id"])] == ["T"]
+    assert body["request"]["candidates"] == [{"group": "C4", "labels": "permutation"}]
+    nodes = client.get(f"/v1/searches/{body['id']}/lattice").json()["nodes"]
+    assert [node["name"] for node in nodes] == ["T"]
+
+
+@pytest.mark.parametrize(
+    ("candidate", "pointer"),
+    [
+        ({"group": "O(2)", "labels": "permutation"}, "/candidates/0/labels"),
+        ({"group": "Q8", "labels": "auto"}, "/candidates/0"),
+        ({"group": "C4", "labels": "matrix", "label_matrices": [[[1.0]]]}, "/candidates/0"),
+        ({"group": "C4", "labels": "permutation", "label_generators": [[0, 0]]}, "/candidates/0/label_generators"),
+    ],
+)
+def test_a_label_action_that_cannot_be_is_refused_at_once(
+    client: TestClient, rows: Rows, candidate: dict[str, Any], pointer: str
+) -> None:
+    response = client.post("/v1/searches", json={"dataset_id": rows.dataset(), "candidates": [candidate]})
+    assert pointers(response) == [pointer]
+
+
 def test_the_cost_of_every_network_is_known_before_training(client: TestClient, rows: Rows) -> None:
     body = client.post("/v1/searches", json={"dataset_id": rows.dataset(), "candidates": ["D4"]}).json()
     items = client.get(f"/v1/searches/{body['id']}/ranking").json()["items"]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import redis
 
@@ -77,6 +78,35 @@ def test_a_data_set_gets_its_ranked_groups(start: Start, file: Path, question: d
     assert client.get(f"/v1/searches/{search['id']}/elements")["items"]
     assert len(client.get(f"/v1/searches/{search['id']}/lattice")["nodes"]) == 3
     assert client.get("/readyz")["status"] == "ok"
+
+
+def test_a_label_action_is_found_and_the_pair_is_ranked(start: Start, tmp_path: Path, question: dict[str, Any]) -> None:
+    service = start()
+    client = service.client
+    rng = np.random.default_rng(0)
+    x = rng.lognormal(0.0, 0.6, size=(120, 4)).astype(np.float32)
+    sides = np.where(x @ [-3.0, -1.0, 1.0, 3.0] > 0, "right", "left")
+    np.savez(tmp_path / "balance.npz", x=x, y=sides)
+    dataset = client.upload(tmp_path / "balance.npz")
+    backwards = {"group": "custom", "name": "backwards", "generators": [[3, 2, 1, 0]], "labels": "permutation"}
+    asked = question | {"dataset_id": dataset["id"], "candidates": [backwards], "budget": {"max_epochs": 20}}
+    search = client.search(asked)
+    assert search["progress"]["total"] == 1
+
+    stream = events_of(service, search["id"])
+    kinds = [kind for _, kind, _ in stream]
+    assert (kinds.count("planned"), kinds.count("ranked")) == (1, 1)
+    assert [data["state"] for _, kind, data in stream if kind == "search"] == ["queued", "running", "done"]
+    (ended,) = client.follow(search["id"])
+    assert ended["progress"]["total"] == ended["progress"]["done"] == 3
+    assert (ended["best"]["group"], ended["best"]["labels"]) == ("backwards", "permutation")
+    pairs = {(item["group"], item["labels"]): item for item in client.ranking(search["id"])["items"]}
+    assert set(pairs) == {("E", "trivial"), ("backwards", "trivial"), ("backwards", "permutation")}
+    assert pairs["backwards", "permutation"]["label_action"] == [[["left", "right"]]]
+    assert pairs["backwards", "trivial"]["label_action"] is None
+    (found,) = client.get(f"/v1/searches/{search['id']}/evidence")["label_actions"]
+    assert (found["labels"], found["samples"]) == ("permutation", 30)
+    assert found["generators"][0]["cycles"] == [["left", "right"]]
 
 
 def test_the_same_question_gets_the_same_answer(start: Start, file: Path, question: dict[str, Any]) -> None:
