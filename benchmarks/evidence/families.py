@@ -14,7 +14,17 @@ def label_task(truth: str, seed: int, name: str) -> Task:
     """A task of `label_tasks`: the label action is to be found by the search."""
     found: LabelTask = PLANTED[name](seed=seed)  # type: ignore[call-arg]
     expected = "the group, with the label action found from the data"
-    return Task(found.x, found.y, found.candidates, found.truth, found.groups, margin=found.least, expected=expected)
+    (asked,) = found.candidates
+    if found.task == "classification":
+        entry = {**asked, "labels": "permutation", "label_generators": found.action}
+    else:
+        entry = {**asked, "labels": "matrix", "label_matrices": found.action}
+    if asked["group"] != "custom":
+        entry["group"] = found.truth
+    return Task(
+        found.x, found.y, found.candidates, found.truth, found.groups, margin=found.least, expected=expected,
+        truth_entry=entry,
+    )  # fmt: skip
 
 
 def families(data: Path | None = None) -> dict[str, list[Cell]]:

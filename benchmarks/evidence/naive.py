@@ -9,14 +9,19 @@ from typing import Any
 
 
 def naive_choice(plan: dict[str, Any], trials: list[dict[str, Any]]) -> dict[str, str] | None:
-    """The group whose network has the best held-out accuracy (R2 for regressions), and the one with the least loss.
+    """The group whose network has the best held-out accuracy (R2 for regressions), and the one that gains most bits.
 
     Ties go to the larger group. None when some candidate was spared its training: there is nothing to compare.
     """
     measured = [(trial["metrics"], plan["nodes"][trial["position"]]) for trial in trials]
-    if any("loss_bits" not in metrics for metrics, _ in measured):
+    if any(metrics is None or "spared" in metrics for metrics, _ in measured):
         return None
-    quality = "accuracy" if "accuracy" in measured[0][0] else "r2"
-    best = max(measured, key=lambda m: (round(m[0][quality]["mean"], 9), float(m[1]["bits"])))
-    least = min(measured, key=lambda m: (round(m[0]["loss_bits"]["mean"], 9), -float(m[1]["bits"])))
+    best = max(measured, key=lambda m: (round(_accuracy(m[0]), 9), float(m[1]["bits"])))
+    least = max(measured, key=lambda m: (round(m[0]["gain_bits"], 9), float(m[1]["bits"])))
     return {"best": str(best[1]["name"]), "by_loss": str(least[1]["name"])}
+
+
+def _accuracy(metrics: dict[str, Any]) -> float:
+    """Accuracy, R2, or what stands for them where only the information gained is known."""
+    found = metrics.get("accuracy") or metrics.get("r2") or {"mean": metrics["gain_bits"]}
+    return float(found["mean"])

@@ -16,8 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.evidence.naive import naive_choice
+from models.groups.action import from_spec, pair_key
 from models.groups.plan import plan_search
+from models.groups.scout import plan_or_scout
 from models.networks.planned import plan_networks
+from workers.rank import planned_anew
 from workers.ranking import rank_search
 from workers.training import run_trial
 
@@ -35,7 +38,8 @@ class Task:
     that is the full symmetry (None where nobody knows). `groups`: samples of one value are not independent; `split`: 1
     where a sample is for testing alone. `expected` says in words what must come out, `check(row)` whether it did (by
     default: nothing false is certified, and the truth is first or not told apart from the first). `margin` is the least
-    share of labels (or of variance) that an element outside the truth changes.
+    share of labels (or of variance) that an element outside the truth changes. `truth_entry`: the candidate that the
+    truth is, where its label action is to be found by the search.
     """
 
     x: Array
@@ -48,6 +52,7 @@ class Task:
     expected: str = ""
     check: Callable[[Row], bool] | None = None
     split: Array | None = None
+    truth_entry: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -95,20 +100,60 @@ def search(task: Task, seed: int, settings: Settings) -> Row:
     """Plan, train every candidate, rank; the row of the scoreboard, without the names of its cell."""
     about = facts(task)
     started = time.monotonic()
-    plan = plan_search(task.candidates, **about, include_subgroups=task.subgroups, max_candidates=MAX_CANDIDATES)
+    plan = plan_or_scout(task.candidates, **about, include_subgroups=task.subgroups, max_candidates=MAX_CANDIDATES)
     plan = plan_networks(plan, tuple(about["x_shape"]), about["classes"] or about["target_dim"], "parameters")
     request = settings.request(seed)
     with tempfile.TemporaryDirectory() as name:
         job = {"dataset": _stored(task, about, Path(name)), "plan": plan, "request": request, "device": "cpu"}
-        trials, training = _trained(job, Path(name))
+        trials, training = _trained(job, Path(name) / "first")
+        if "scout" in plan:
+            plan = planned_anew({**job, "trials": trials})
+            job["plan"] = plan
+            trials, training = _trained(job, Path(name) / "second")
         ranking = rank_search({**job, "trials": trials})
     row = judged(task, plan, ranking)
-    naive = naive_choice(plan, trials)
-    if naive is not None:
-        row["naive"] = {**naive, "exact": naive["best"] == task.truth, "exact_by_loss": naive["by_loss"] == task.truth}
+    row["naive"] = naive_row(task, plan, trials)
     spared = sum("spared" in t["metrics"] for t in trials)
     counts = {"n": len(task.x), "candidates": len(trials), "spared": spared, "margin": task.margin}
     return row | counts | {"training_seconds": training, "seconds": time.monotonic() - started}
+
+
+def truth_in(task: Task, plan: dict[str, Any]) -> tuple[str | None, set[int] | None]:
+    """(name, element classes) of the truth in a plan; (None, None) where nobody knows it.
+
+    A truth whose label action the search had to find, and did not, has no name in the plan but may have classes.
+    """
+    if task.truth is None:
+        return None, None
+    if task.truth_entry is None:
+        named = {node["name"]: set(node["classes"]) for node in plan["nodes"]}
+        if task.truth not in named:
+            raise ValueError(f"the truth {task.truth} is none of the groups compared: {', '.join(named)}")
+        return task.truth, named[task.truth]
+    alone = plan_search([task.truth_entry], **facts(task), include_subgroups=False, max_candidates=MAX_CANDIDATES)
+    keys = set(from_spec(alone["nodes"][-1]["spec"]).keys())
+    true = {c for c, planned in enumerate(plan["classes"]) if _key(planned["action"]) in keys}
+    same = [node["name"] for node in plan["nodes"] if set(from_spec(node["spec"]).keys()) == keys]
+    return (same or [f"{task.truth}, whose label action was not found"])[0], true
+
+
+def _key(action: dict[str, Any]) -> bytes:
+    """The identity of an element class's map of (x, y)."""
+    if "permutation" in action:
+        moved: Array = np.array(action["permutation"], dtype=np.int64)
+    else:
+        moved = np.array(action["matrix"], dtype=np.float64)
+    labels = None if action["labels"] is None else np.array(action["labels"], dtype=np.float64)
+    return pair_key(tuple(action["coordinates"]), moved, labels)
+
+
+def naive_row(task: Task, plan: dict[str, Any], trials: list[dict[str, Any]]) -> Row | None:
+    """The naive choices and whether they are right."""
+    naive = naive_choice(plan, trials)
+    truth, _ = truth_in(task, plan)
+    if naive is None:
+        return None
+    return {**naive, "exact": naive["best"] == truth, "exact_by_loss": naive["by_loss"] == truth}
 
 
 def judged(task: Task, plan: dict[str, Any], ranking: dict[str, Any]) -> Row:
@@ -117,20 +162,18 @@ def judged(task: Task, plan: dict[str, Any], ranking: dict[str, Any]) -> Row:
     A certified group is false when one of its element classes is none of the truth's. `not_told_apart` are the groups
     whose posterior is within RIVALS of the first row's.
     """
+    truth, true = truth_in(task, plan)
     nodes = {node["name"]: node for node in plan["nodes"]}
-    if task.truth is not None and task.truth not in nodes:
-        raise ValueError(f"the truth {task.truth} is none of the groups compared: {', '.join(nodes)}")
     rows = ranking["rows"]
     verdicts = {row["evidence"]["name"]: row["verdict"] for row in rows}
     posteriors = {row["evidence"]["name"]: float(row["posterior"]) for row in rows}
     best = max(rows, key=lambda r: r["posterior"])["evidence"]["name"]
     certified = [name for name, found in verdicts.items() if found == "certified"]
     close = [name for name, p in posteriors.items() if p * RIVALS >= posteriors[best]]
-    true = None if task.truth is None else set(nodes[task.truth]["classes"])
     row: Row = {
-        "truth": task.truth,
+        "truth": truth,
         "best": best,
-        "exact": None if true is None else best == task.truth,
+        "exact": None if true is None else best == truth,
         "posterior": posteriors[best],
         "confidence": ranking["confidence"],
         "verdict": verdicts[best],
@@ -138,7 +181,7 @@ def judged(task: Task, plan: dict[str, Any], ranking: dict[str, Any]) -> Row:
         "certified": certified,
         "false_certified": [] if true is None else [c for c in certified if not set(nodes[c]["classes"]) <= true],
         "not_told_apart": close,
-        "in_set": None if true is None else task.truth in close,
+        "in_set": None if true is None else truth in close,
         "elements": {
             e["element"]: [e["defect"]["value"], e["learned_share"], e["support"]["status"]]
             for e in ranking["elements"]
@@ -158,7 +201,7 @@ def _trained(job: dict[str, Any], folder: Path) -> tuple[list[dict[str, Any]], f
     training = 0.0
     for position in range(len(job["plan"]["nodes"])):
         out = folder / str(position)
-        out.mkdir()
+        out.mkdir(parents=True)
         clock = _Clock()
         metrics = run_trial({**job, "position": position, "done": trials}, out, clock)
         training += clock.training

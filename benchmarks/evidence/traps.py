@@ -9,6 +9,7 @@ from benchmarks.evidence.runner import Array, Cell, Row, Task
 from benchmarks.planted_images import TRUTHS, plant
 
 _PLANE = [{"group": "D4", "on": [0, 1]}]
+_FEW = ("T", "C2", "C4", "D1", "D4")
 
 
 def nothing_certified(row: Row) -> bool:
@@ -23,15 +24,15 @@ def mirror_trap(truth: str, seed: int) -> Task:
     """
     rng = np.random.default_rng([seed, 21])
     glyph = np.array([[1, 1, 1, 1], [1, 0, 0, 0], [1, 1, 1, 0], [1, 0, 0, 0], [1, 0, 0, 0]], float)
-    n = 1500
+    n = 1000
     x, y = rng.normal(0, 0.25, (n, SIDE, SIDE)), rng.integers(0, 2, n)
     for image, label in zip(x, y, strict=True):
         shape = np.rot90(glyph[:, ::-1] if label else glyph, rng.integers(4))
         row, column = rng.integers(0, SIDE - shape.shape[0] + 1), rng.integers(0, SIDE - shape.shape[1] + 1)
         image[row : row + shape.shape[0], column : column + shape.shape[1]] += shape
-    candidates = [*TRUTHS, {"group": "D4", "labels": "swap"}]
+    candidates = [*_FEW, {"group": "D4", "labels": "swap"}]
     expected = "D4 with swapped labels; no mirror that keeps labels is certified"
-    return Task(x, y, candidates, "D4 [swap]", expected=expected)
+    return Task(x, y, candidates, "D4 [swap]", subgroups=False, expected=expected)
 
 
 def sector(truth: str, seed: int) -> Task:
@@ -60,7 +61,8 @@ def no_signal(truth: str, seed: int) -> Task:
     def check(row: Row) -> bool:
         return not row["certified"] and all(v == "undetermined" for v in row["verdicts"].values())
 
-    return Task(x, y, TRUTHS, None, expected="every verdict is undetermined", check=check)
+    expected = "every verdict is undetermined"
+    return Task(x, y, _FEW, None, subgroups=False, expected=expected, check=check)
 
 
 def leaked(truth: str, seed: int) -> Task:
@@ -74,7 +76,7 @@ def leaked(truth: str, seed: int) -> Task:
         return warned and nothing_certified(row)
 
     expected = "a warning about duplicates; no symmetry certified"
-    return Task(np.concatenate(copies), np.tile(y, 4), TRUTHS, None, expected=expected, check=check)
+    return Task(np.concatenate(copies), np.tile(y, 4), _FEW, None, subgroups=False, expected=expected, check=check)
 
 
 def between_axes(truth: str, seed: int) -> Task:
@@ -133,8 +135,8 @@ def imbalanced(truth: str, seed: int) -> Task:
             image[start : start + 8, place] += 1.0
         else:
             image[place, start : start + 8] += 1.0
-    expected = "D2; nothing false certified (a quarter turn exchanges the classes' bars)"
-    return Task(x, y, TRUTHS, "D2", expected=expected)
+    expected = "D2 (a quarter turn exchanges the bars); nothing false certified"
+    return Task(x, y, ["T", "C2", "D1", "D2", "D4"], "D2", subgroups=False, expected=expected)
 
 
 CELLS = [

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from benchmarks.evidence import lattice, permutations, traps
-from benchmarks.evidence.families import families
-from benchmarks.evidence.runner import facts
+from benchmarks.evidence.families import families, label_task
+from benchmarks.evidence.runner import facts, truth_in
 from benchmarks.evidence.vectors import draw
 from models.groups.plan import plan_search
+from models.groups.scout import plan_found, plan_or_scout
 
 
 @pytest.mark.parametrize("truth", ["T", "C4", "D2d"])
@@ -83,3 +84,18 @@ def test_random_vector_tasks_are_the_same_for_the_same_seed() -> None:
     assert np.array_equal(first.x, second.x)
     assert np.array_equal(first.y, second.y)
     assert first.truth == second.truth
+
+
+def test_the_truth_of_a_label_task_is_found_by_its_action_not_by_its_name() -> None:
+    task = label_task("planted", 0, "exchanged targets")
+    scout = plan_or_scout(task.candidates, **facts(task), include_subgroups=True, max_candidates=64)["scout"]
+    assert task.truth_entry is not None
+    right = {"candidate": 0, "labels": "matrix", "maps": {"label_matrices": task.truth_entry["label_matrices"]}}
+    name, classes = truth_in(task, plan_found(scout, [right]))
+    assert name == "Z_n [matrix]"
+    assert classes is not None
+    assert len(classes) == 1
+    name, classes = truth_in(task, plan_found(scout, [{"candidate": 0, "labels": "trivial", "maps": {}}]))
+    assert name is not None
+    assert "not found" in name
+    assert classes == set()

@@ -55,7 +55,7 @@ def test_naive_choice_is_the_most_accurate_network_and_ties_go_to_the_larger_gro
     plan = {"nodes": [{"name": "T", "bits": 0.0}, {"name": "C2", "bits": 1.0}, {"name": "C4", "bits": 2.0}]}
 
     def trial(position: int, accuracy: float, loss: float) -> dict[str, object]:
-        measured = {"accuracy": {"mean": accuracy}, "loss_bits": {"mean": loss}}
+        measured = {"accuracy": {"mean": accuracy}, "gain_bits": 1.0 - loss}
         return {"position": position, "metrics": measured}
 
     trials = [trial(0, 0.8, 0.4), trial(1, 0.9, 0.6), trial(2, 0.9, 0.5)]
