@@ -11,6 +11,7 @@ from models.groups.action import is_trivial
 from workers.evidence.combination import consistency, kernel_trust, weights_for
 from workers.evidence.curves import Spectrum, found_curves, refuting, spectra_at
 from workers.evidence.decision import TOLERANCES, Decision, MoreData, closure_warnings, more_data, sweep_step
+from workers.evidence.duplicates import duplicate_warnings
 from workers.evidence.findings import Findings, findings
 from workers.evidence.laws import element_laws, search_laws
 from workers.evidence.orbits import CROSS_FITTED, UNKNOWN, Defect, Witness
@@ -52,11 +53,13 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
     ]
     worth = search_worth(plan, done, found.learned)
     add_worth(rows, worth)
+    duplicates = next((t["metrics"]["duplicates"] for t in done.values() if "duplicates" in t["metrics"]), None)
     warnings = [
         *warnings_of(plan, done, job["trials"], witnesses, found.learned),
         *not_told_apart(plan, decided),
         *closure_warnings(plan, decided),
         *(s.warning for s in spectra if s.warning),
+        *duplicate_warnings(duplicates),
     ]
     best = _best(plan, decided, sure) if done else None
     names = job["dataset"].get("class_names") if "dataset" in job else None
@@ -82,6 +85,7 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
             "worth": worth,
             "label_actions": found_actions(plan, names),
             "laws": search_laws(plan, laws),
+            "duplicates": duplicates,
         },
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from models.actions.preparation import DiscView
 from models.actions.samples import transform_labels, transform_samples
+from workers.evidence.duplicates import across_split, chained, near_links
 from workers.folds import Array, IntArray, Split, clusters, cross_fit, orbit_links
 
 MAX_WITNESS_ROWS = 6000
@@ -26,7 +27,7 @@ class Samples:
 
     Images are seen through a disc where some element is interpolated.
     `tests[k]` are the held-out rows of fold k that the elements are tested on; `aside` (n,) marks the samples from
-    which label actions were found, which are not among them (None: there are none).
+    which label actions were found, which are not among them (None: there are none). `duplicates`: the report on copies.
     """
 
     x: Array
@@ -39,6 +40,7 @@ class Samples:
     target_shift: Array
     target_scale: Array
     aside: NDArray[np.bool_] | None = None
+    duplicates: dict[str, Any] = field(default_factory=dict)
 
 
 def class_actions(plan: dict[str, Any]) -> list[list[dict[str, Any]]]:
@@ -73,20 +75,32 @@ def load_samples(job: dict[str, Any]) -> Samples:
     groups = _optional(dataset.get("groups"))
     split = _optional(dataset.get("split"))
     moved = _moved(x, y, plan, dataset["domain"]) if len(x) <= _MAX_ORBIT_ROWS else iter(())
-    cluster = clusters(x, groups, orbit_links(x, y, moved, classification))
+    links = list(orbit_links(x, y, moved, classification))
+    near, turned, duplicates = _near_copies(x, y, plan, dataset["domain"], classification)
+    cluster, duplicates["chained"] = clusters(x, groups, links), False
+    if chained(clusters(x, groups, near)) and not chained(clusters(x, groups, [])):  # by x alone, as in `_aside`
+        near, duplicates["chained"] = [], True
+    joined = clusters(x, groups, [*links, *near, *turned])
+    if chained(joined) and not chained(cluster):
+        duplicates["chained"] = True
+        joined = clusters(x, groups, [*links, *near])
+    cluster = joined
+    duplicates["split"] = across_split(cluster, split)
     seed = int(request.get("seed") or 0)
     splits = cross_fit(cluster, y if classification else None, int(request["folds"]), seed, split)
-    aside = _aside(x, plan, dataset, seed)
+    aside = _aside(x, plan, dataset, seed, near)
     splits = _witnessing(splits, aside, scout="scout" in plan)
     rng = np.random.default_rng([seed, 2])
     share = min(1.0, MAX_WITNESS_ROWS / sum(len(s.test) for s in splits))
     tests = [np.sort(rng.permutation(s.test)[: max(1, int(share * len(s.test)))]) for s in splits]
     if interpolates(plan):
         x = _prepared(x)
-    return Samples(x, y, classification, outputs, cluster, splits, tests, shift, scale, aside)
+    return Samples(x, y, classification, outputs, cluster, splits, tests, shift, scale, aside, duplicates)
 
 
-def _aside(x: Array, plan: dict[str, Any], dataset: dict[str, Any], seed: int) -> NDArray[np.bool_] | None:
+def _aside(
+    x: Array, plan: dict[str, Any], dataset: dict[str, Any], seed: int, near: list[IntArray]
+) -> NDArray[np.bool_] | None:
     """The samples from which the label actions of this plan are, or were, found; None where all were given."""
     if "scout" not in plan and "found" not in plan:
         return None
@@ -94,7 +108,7 @@ def _aside(x: Array, plan: dict[str, Any], dataset: dict[str, Any], seed: int) -
     nothing = np.zeros(len(x), dtype=np.int64)
     copies = ((moved, nothing) for moved, _ in _moved(x, nothing, plan, dataset["domain"]))
     links = orbit_links(x, nothing, copies if len(x) <= _MAX_ORBIT_ROWS else iter(()), True)
-    return set_aside(clusters(x, _optional(dataset.get("groups")), links), seed)
+    return set_aside(clusters(x, _optional(dataset.get("groups")), [*links, *near]), seed)
 
 
 def _witnessing(splits: list[Split], aside: NDArray[np.bool_] | None, *, scout: bool) -> list[Split]:
@@ -125,6 +139,16 @@ def set_aside(cluster: IntArray, seed: int) -> NDArray[np.bool_]:
     chosen = np.zeros(len(sizes), dtype=bool)
     chosen[order[:count][taken[:count] <= len(cluster) / 2]] = True
     return np.asarray(chosen[cluster])
+
+
+def _near_copies(
+    x: Array, y: Array, plan: dict[str, Any], domain: str, classification: bool
+) -> tuple[list[IntArray], list[IntArray], dict[str, Any]]:
+    """Pairs that are almost equal, or almost copies under a tested element, and the report on them."""
+    if len(x) > _MAX_ORBIT_ROWS:
+        return [], [], {"equal": 0, "near": 0, "moved": 0, "example": None, "pairs": 0, "disagreeing": 0}
+    moved = _moved(x, y, plan, domain)
+    return near_links(x, y, moved, standardise=domain == "vector", classification=classification)
 
 
 def interpolates(plan: dict[str, Any]) -> bool:

@@ -91,6 +91,7 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
         out_of_time |= other.out_of_time
     if is_trivial(node["spec"]):
         metrics["support"] = [support(samples, a[0], dataset["domain"]) for a in class_actions(plan)]
+        metrics["duplicates"] = samples.duplicates
         metrics["laws"] = data_laws(samples, plan, dataset["domain"])
         metrics["spectrum"] = write_spectra(out_dir, samples, fitted, job, device, deadline)
     kernel = kernel_said(samples, job, node["spec"], blind)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from app.schemas.laws import Laws
+from app.schemas.laws import Duplicates, Laws
 
 
 class Stopping(BaseModel):
@@ -147,3 +147,4 @@ class SearchEvidence(BaseModel):
         None, description="The label actions that were found, one for each candidate that asked for it."
     )
     laws: Laws | None = None
+    duplicates: Duplicates | None = Field(None, description="Copies among the samples.")

@@ -27,6 +27,19 @@ class Laws(BaseModel):
     pose_predicts_label: list[str] = Field(description="Elements whose pose alone tells something of the label.")
 
 
+class Duplicates(BaseModel):
+    """Copies among the samples; they were kept in one fold unless they are `chained`."""
+
+    equal: int = Field(description="Samples that are equal to another one.")
+    near: int = Field(description="Samples that are almost equal to another one.", examples=[14])
+    moved: int = Field(description="Other samples that are almost a moved copy of one, under a tested element.")
+    example: list[int] | None = Field(description="Indices of two of them.", examples=[[17, 231]])
+    pairs: int = Field(description="Pairs of equal and nearly equal samples.")
+    disagreeing: int = Field(description="Of those, pairs whose classes differ.")
+    chained: bool = Field(description="They would join more than a quarter of all samples, and were left apart.")
+    split: int = Field(description="Test samples with a copy or relative in the training part of the split.")
+
+
 class MarginalLaw(BaseModel):
     """The randomisation test of p(x) under the cyclic group of an element."""
 
