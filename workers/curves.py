@@ -26,12 +26,12 @@ _FIRST = (4, 2, 8, 16)  # in this order, so that a cut leaves the sizes that say
 _FAST_SHARE = 0.4  # of the work of the trial's own training
 _FEWEST = 32  # samples
 _VALIDATION = 20  # samples at least that choose the epoch, where that leaves two thirds to learn from
-_STEP = 16  # samples whose work is that of a step itself
+_STEP = 48  # samples whose work is that of a step itself
 _TIMED = 256  # samples
 # Subsets see their samples about as often in an epoch as the whole does, and are as patient, counted in steps.
 STEPS = 10
 PATIENCE = 12
-Train = Callable[[Samples, float, Report], Fitted]
+Train = Callable[[Samples, int, float, Report], Fitted]
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,10 @@ def learning_curve(
     """Train on growing subsets; returns what `metrics["curve"]` holds, and writes `curve_bits.npy` (seeds, sizes, rows;
     NaN where untested) and `curve_whole.npy` (rows,), losses in bits of the networks that the trial has trained.
 
-    `train(samples, deadline, report)` fits one network to each split of samples. Seed s takes its subsets, and its
-    held-out rows, from fold s modulo the folds. Past `deadline` (time.monotonic()) the sizes that are left are cut.
+    `train(samples, epochs, deadline, report)` fits one network to each split of samples, for as many epochs as the
+    trial's own networks took where curves are to be fast, else for as many as the search allows. Seed s takes its
+    subsets, and its held-out rows, from fold s modulo the folds. Past `deadline` (time.monotonic()) the sizes that are
+    left are cut.
     """
     began = time.monotonic()
     seeds = seeds_of(request)
@@ -124,6 +126,8 @@ def learning_curve(
     labels[-1] = np.mean([len(samples.splits[f].train) + len(samples.splits[f].validation) for f in folds])
     own = [np.mean([w.bits for w in whole[f * per_fold : (f + 1) * per_fold]], axis=0) for f in range(len(starts) - 1)]
 
+    allowed = int((request.get("budget") or {}).get("max_epochs") or fitted.epochs)
+    epochs = fitted.epochs if request.get("utility") == "fast" else allowed
     parts, trained = planned_parts(samples, request), []
     for number, part in enumerate(parts):
         if fitted.out_of_time or time.monotonic() > deadline:
@@ -133,7 +137,7 @@ def learning_curve(
         def told(fraction: float, message: str, number: int = number, part: int = part) -> None:
             report((number + fraction) / len(parts), f"1/{part} of the labels, {message}")
 
-        small = train(replace(samples, splits=splits), deadline, told)
+        small = train(replace(samples, splits=splits), epochs, deadline, told)
         if small.out_of_time:
             break
         j = PARTS.index(part)

@@ -230,8 +230,13 @@ def _label_matrices(job: dict[str, Any]) -> tuple[Array, ...]:
 
 def _trainer(config: NetworkConfig, job: dict[str, Any], device: torch.device) -> Train:
     """Fits one network of the candidate to each split of the samples that it is given."""
-    alone = {**job, "request": {**job["request"], "seeds": 1}}
-    return lambda samples, deadline, report: _fit(config, samples, alone, device, deadline, report, PATIENCE, STEPS)
+
+    def train(part: Samples, epochs: int, deadline: float, report: Report) -> Fitted:
+        budget = {**(job["request"].get("budget") or {}), "max_epochs": epochs}
+        alone = {**job, "request": {**job["request"], "seeds": 1, "budget": budget}}
+        return _fit(config, part, alone, device, deadline, report, PATIENCE, STEPS)
+
+    return train
 
 
 def _testify(

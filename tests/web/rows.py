@@ -67,6 +67,24 @@ def _evidence(node: dict[str, Any], classes: list[dict[str, Any]], verdict: str)
     }
 
 
+def _curve(verdict: str) -> dict[str, Any]:
+    losses = [0.9, 0.8, 0.7] if verdict == "refuted" else [0.7, 0.5, 0.3]
+    loss = [{"mean": m, "low": m - 0.04, "high": m + 0.04} for m in losses]
+    return {"sizes": [333, 666, 1333], "loss_bits": loss, "accuracy": loss, "seeds": 1, "cut": None}
+
+
+def _worth(position: int) -> dict[str, Any]:
+    saved = {"factor": 2.6, "low": 2.2, "high": None, "bound": None, "reason": None}
+    gain = {"mean": -0.2, "low": -0.25, "high": -0.15}
+    return {
+        "position": position,
+        "against": 0,
+        "labels_saved": saved if position else None,
+        "bits_saved_against_trivial": {"mean": 120.0, "low": 80.0, "high": 160.0} if position else None,
+        "imposing_costs_bits": gain if position else None,
+    }
+
+
 def _plan() -> dict[str, Any]:
     return plan_search(
         "auto",
@@ -123,6 +141,7 @@ def finished_search(
         request={"candidates": "auto", "tolerance": TOLERANCE, "folds": 3, "seeds": 1, "seed": 0},
         plan=plan,
         confidence=0.921,
+        evidence={"worth": [_worth(position) for position in range(len(plan["nodes"]))]},
         summary="The data is symmetric under D2 (half turn and both axis mirrors), and under no larger candidate.",
         warnings=["The defect of the quarter turn rests on one witness."],
         created_at=NOW,
@@ -153,7 +172,13 @@ def finished_search(
                 started_at=NOW,
                 finished_at=NOW + timedelta(seconds=6),
                 seconds=5.7,
-                metrics={"parameters": 5210, "seconds": 5.7, "files": files, "missing": missing},
+                metrics={
+                    "parameters": 5210,
+                    "seconds": 5.7,
+                    "files": files,
+                    "missing": missing,
+                    "curve": _curve(verdict),
+                },
                 prefix=f"trials/{search.id}/{position}",
                 verdict=verdict,
                 posterior=POSTERIOR.get(node["group"], 1e-9),

@@ -158,6 +158,20 @@ def test_defects_are_drawn_against_the_tolerance(service: Service, search_id: st
     assert line["x"] < estimate["x"]
 
 
+def test_learning_curves_stand_beside_that_of_the_trivial_group(
+    service: Service, search_id: str, open_page: OpenPage
+) -> None:
+    page = open_page(f"{service.url}/searches/{search_id}")
+    expect(page.locator("#curves svg.curves .curve")).to_have_count(10)
+    expect(page.locator("#curves .curve-best title")).to_contain_text("D2: 0.700 bits from 333")
+    expect(page.locator("#curves .curve-reference title")).to_contain_text("T: ")
+    expect(page.locator("#curves tr.best")).to_contain_text("2.6 ×2.2 … beyond the sizes")
+    best, reference = (page.locator(f"#curves .curve-{kind} circle").last.bounding_box() for kind in ("best", "other"))
+    assert best is not None
+    assert reference is not None
+    assert best["x"] == pytest.approx(reference["x"], abs=3)
+
+
 def test_every_verdict_is_explained(service: Service, search_id: str, open_page: OpenPage) -> None:
     page = open_page(f"{service.url}/searches/{search_id}")
     legend = page.locator("#legend dl > div")

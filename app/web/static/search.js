@@ -3,6 +3,7 @@
 import { ApiError, follow, jsonLink, pageLink, request } from "./api.js";
 import { byId, el, notice, show, svg } from "./dom.js";
 import { count, duration, groupParts, moment, percent } from "./format.js";
+import { curvesPanel } from "./curves.js";
 import { elementsTable } from "./elements.js";
 import { lattice } from "./lattice.js";
 import { rankingTable } from "./ranking.js";
@@ -180,6 +181,12 @@ function drawElements(items, nodes) {
   );
 }
 
+function drawCurves(items) {
+  const panel = curvesPanel(items, search.state === "done" ? bestId() : null);
+  show(byId("curves-panel"), panel !== null);
+  byId("curves").replaceChildren(...(panel ?? []));
+}
+
 function drawLinks() {
   const links = [["", "search"], ["/ranking", "ranking"], ["/elements", "elements"], ["/lattice", "lattice"], ["/evidence", "evidence"]];
   const report = pageLink(`${base}/report`, "report to print or keep", `${id}.html`, (error) => notice(byId("notice"), error.message));
@@ -190,7 +197,7 @@ function drawLinks() {
 }
 
 async function refresh() {
-  const [found, ranked, hasse, evidence] = await Promise.all(["", "/ranking", "/lattice", "/elements"].map((part) => request(base + part)));
+  const [found, ranked, hasse, evidence, curves] = await Promise.all(["", "/ranking", "/lattice", "/elements", "/curves"].map((part) => request(base + part)));
   search = found;
   ranking = ranked;
   drawAnswer();
@@ -199,6 +206,7 @@ async function refresh() {
   drawRanking(evidence.items);
   drawLattice(hasse);
   drawElements(evidence.items, hasse.nodes);
+  drawCurves(curves.items);
   drawLinks();
 }
 
