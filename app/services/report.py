@@ -12,7 +12,8 @@ from app.db import states
 from app.db.repositories import searches
 from app.errors import Problem
 from app.services import evidence
-from app.services.hasse import arrange
+from app.services.curves import curves
+from app.services.pictures import WIDEST_DEFECT, lattice_picture, spectrum_picture
 from app.services.searches import body
 
 TEMPLATES = Path(__file__).parent.parent / "web" / "templates"
@@ -20,8 +21,6 @@ TEMPLATES = Path(__file__).parent.parent / "web" / "templates"
 REPORT_CSP = (
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-NODE_WIDTH, NODE_HEIGHT, GAP_X, GAP_Y = 96, 46, 14, 40  # pixels of the lattice's picture
-WIDEST_DEFECT = 1.5  # a bar of the evidence ends here
 
 
 def render(session: Session, owner: str, search_id: str) -> str:
@@ -39,13 +38,16 @@ def render(session: Session, owner: str, search_id: str) -> str:
     )  # fmt: skip
     environment.filters.update(number=number, percent=percent, span=span)
     ranking = evidence.ranking(session, owner, search_id)
+    found = evidence.whole(session, owner, search_id)
     return environment.get_template("report.html").render(
         search=body(row),
         dataset=dataset,
         ranking=ranking,
         elements=evidence.elements(session, owner, search_id)["items"],
-        lattice=_picture(evidence.lattice(session, owner, search_id)),
-        found=evidence.whole(session, owner, search_id),
+        lattice=lattice_picture(evidence.lattice(session, owner, search_id)),
+        found=found,
+        spectra=[spectrum_picture(spectrum, ranking["tolerance"]) for spectrum in found.get("spectrum") or []],
+        curves=[item for item in curves(session, owner, search_id)["items"] if "labels_saved" in item],
         widest=WIDEST_DEFECT,
     )
 
@@ -71,33 +73,3 @@ def span(interval: Any, digits: int = 3) -> str:
     low, high = interval.get("low"), interval.get("high")
     text = number(middle, digits)
     return text if low is None or high is None else f"{text} ({number(low, digits)} to {number(high, digits)})"
-
-
-def _picture(lattice: dict[str, Any]) -> dict[str, Any]:
-    """Pixels of the Hasse diagram: {width, height, nodes: [{x, y, ...}], lines: [{x1, y1, x2, y2}]}."""
-    places = arrange(len(lattice["nodes"]), lattice["covers"])
-    half = max((abs(place) for place, _ in places), default=0.0)
-    top = max((level for _, level in places), default=0)
-    nodes = [
-        {
-            **node,
-            "x": (half + place) * (NODE_WIDTH + GAP_X) + NODE_WIDTH / 2 + 2,
-            "y": (top - level) * (NODE_HEIGHT + GAP_Y) + NODE_HEIGHT / 2 + 2,
-        }
-        for node, (place, level) in zip(lattice["nodes"], places, strict=True)
-    ]
-    lines = [
-        {
-            "x1": nodes[lower]["x"], "y1": nodes[lower]["y"] - NODE_HEIGHT / 2,
-            "x2": nodes[upper]["x"], "y2": nodes[upper]["y"] + NODE_HEIGHT / 2,
-        }
-        for lower, upper in lattice["covers"]
-    ]  # fmt: skip
-    return {
-        "width": 2 * half * (NODE_WIDTH + GAP_X) + NODE_WIDTH + 4,
-        "height": top * (NODE_HEIGHT + GAP_Y) + NODE_HEIGHT + 4,
-        "node_width": NODE_WIDTH,
-        "node_height": NODE_HEIGHT,
-        "nodes": nodes,
-        "lines": lines,
-    }

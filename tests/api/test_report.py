@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 
 from fastapi.testclient import TestClient
 
-from app.services.hasse import arrange
+from app.schemas.evidence import SearchEvidence
+from app.services.pictures import arrange, spectrum_picture
 from tests.api.rows import Rows
 
 
@@ -70,3 +71,51 @@ def test_lattices_are_drawn_with_larger_groups_above_and_no_two_in_one_place() -
     assert all(abs(a[0] - b[0]) >= 1 for a, b in itertools.combinations(places, 2) if a[1] == b[1])
     assert arrange(0, []) == []
     assert arrange(2, []) == [(-0.5, 0), (0.5, 0)]
+
+
+FOUND = {
+    "tolerance_sweep": [
+        {"tolerance": 0.2, "best": "D4", "posterior": 0.8, "verdict": "approximate", "verdicts": {"approximate": 1},
+         "certified": []}
+    ],
+    "more_data": {"rival": "D4", "factor": 2.4, "element": "mx"},
+    "stopping": {"spared": 7, "of": 10, "seconds": 84.0},
+    "prior": [{"group": "C4", "bits": 2.0, "probability": 0.2}],
+    "spectrum": [
+        {"kind": "turns", "coordinates": [0, 1], "labels": "trivial", "at": [45.0, 90.0], "shown": [1.0, 1.0],
+         "defect": [{"value": 2.5, "low": 2.0, "high": 3.0}, {"value": 0.0, "low": -0.02, "high": 0.03}],
+         "state": ["refuted", "within"], "groups_supported": ["C2", "C4"], "not_told_apart": [], "reach": None,
+         "between": [], "sentence": "quarter turns cost nothing, a turn by 45° costs all: C4"}
+    ],
+    "label_actions": [
+        {"group": "D1", "labels": "permutation", "samples": 500, "better": 0.31, "error": 0.02,
+         "generators": [{"element": "mirror", "cycles": [["left", "right"]], "predicted": None, "matrix": None},
+                        {"element": "turn", "cycles": None, "predicted": None, "matrix": [[0.0, -1.0], [1.0, 0.0]]}]}
+    ],
+    "laws": {"candidates": [{"position": 0, "name": "C4", "marginal": "broken", "joint": "broken",
+                             "conditional": "symmetric"}],
+             "marginal_broken": ["r90"], "pose_predicts_label": ["r180"]},
+    "worth": [{"position": 1, "against": 0, "labels_saved": {"factor": 2.6, "low": 2.2, "high": 3.0, "bound": None},
+               "bits_saved_against_trivial": {"mean": 120.0, "low": 90.0, "high": 150.0},
+               "imposing_costs_bits": {"mean": -0.1, "low": -0.2, "high": -0.01}}],
+}  # fmt: skip
+
+
+def test_a_report_shows_what_was_found_about_the_data_as_a_whole(client: TestClient, rows: Rows) -> None:
+    SearchEvidence.model_validate(FOUND)
+    page = Page(client.get(f"/v1/searches/{rows.search(state='done', evidence=FOUND)}/report").text)
+    for said in (
+        "about 2.4 times the data", "spared 7 of 10", "C4 20.0 %", "a turn by 45° costs all", "(left → right)",
+        "[0, −1][1, 0]", "0.31 ± 0.02", "2.6 (2.2 to 3)", "120 (90 to 150)", "broken",
+    ):  # fmt: skip
+        assert said in page.text
+    assert page.addresses == []
+
+
+def test_marks_of_a_spectrum_stay_in_their_picture() -> None:
+    plot = spectrum_picture(FOUND["spectrum"][0], 0.05)  # type: ignore[index]
+    assert [point["verdict"] for point in plot["points"]] == ["refuted", "certified"]
+    for point in plot["points"]:
+        assert 0 <= point["high"] <= point["y"] <= point["low"] <= plot["height"]
+        assert plot["left"] <= point["x"] <= plot["right"]
+    assert plot["zero"] > plot["tolerance"]

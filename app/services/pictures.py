@@ -1,0 +1,109 @@
+"""Where the marks of a report's pictures stand, in pixels: the lattice, larger groups above, and spectra."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+SWEEPS = 8
+NODE_WIDTH, NODE_HEIGHT, GAP_X, GAP_Y = 96, 46, 14, 40
+LEAST_DEFECT, WIDEST_DEFECT = -0.2, 1.5  # bars end here
+PLOT_WIDTH, PLOT_HEIGHT, MARGIN = 640, 190, 24
+TICKS = 9
+# What colours the points of a spectrum: the verdict that each would give by itself.
+STATES = {"within": "certified", "refuted": "refuted", "unseen": "untested", "open": "undetermined"}
+
+
+def arrange(size: int, covers: Sequence[Sequence[int]]) -> list[tuple[float, int]]:
+    """(place, level) of each node: its place in its row, 0 in the middle, and the longest chain of covers below it.
+
+    covers: `[lower, upper]` pairs of indices. Rows are ordered by a few sweeps of the barycentre rule.
+    """
+    below: list[list[int]] = [[] for _ in range(size)]
+    above: list[list[int]] = [[] for _ in range(size)]
+    for lower, upper in covers:
+        below[upper].append(lower)
+        above[lower].append(upper)
+    level = [0] * size
+    for _ in range(size):  # a chain has at most `size` nodes
+        level = [1 + max((level[b] for b in under), default=-1) for under in below]
+    rows = [[node for node in range(size) if level[node] == k] for k in range(max(level, default=-1) + 1)]
+    place = [0.0] * size
+    _settle(rows, place)
+    for sweep in range(SWEEPS):
+        for row in rows if sweep % 2 else reversed(rows):
+            near = {node: [place[other] for other in below[node] + above[node]] for node in row}
+            row.sort(key=lambda node: sum(near[node]) / len(near[node]) if near[node] else place[node])
+            _settle([row], place)
+    return list(zip(place, level, strict=True))
+
+
+def _settle(rows: Sequence[Sequence[int]], place: list[float]) -> None:
+    for row in rows:
+        for index, node in enumerate(row):
+            place[node] = index - (len(row) - 1) / 2
+
+
+def lattice_picture(lattice: dict[str, Any]) -> dict[str, Any]:
+    """Pixels of the Hasse diagram: {width, height, nodes: [{x, y, ...}], lines: [{x1, y1, x2, y2}]}."""
+    places = arrange(len(lattice["nodes"]), lattice["covers"])
+    half = max((abs(place) for place, _ in places), default=0.0)
+    top = max((level for _, level in places), default=0)
+    nodes = [
+        {
+            **node,
+            "x": (half + place) * (NODE_WIDTH + GAP_X) + NODE_WIDTH / 2 + 2,
+            "y": (top - level) * (NODE_HEIGHT + GAP_Y) + NODE_HEIGHT / 2 + 2,
+        }
+        for node, (place, level) in zip(lattice["nodes"], places, strict=True)
+    ]
+    lines = [
+        {
+            "x1": nodes[lower]["x"], "y1": nodes[lower]["y"] - NODE_HEIGHT / 2,
+            "x2": nodes[upper]["x"], "y2": nodes[upper]["y"] + NODE_HEIGHT / 2,
+        }
+        for lower, upper in lattice["covers"]
+    ]  # fmt: skip
+    return {
+        "width": 2 * half * (NODE_WIDTH + GAP_X) + NODE_WIDTH + 4,
+        "height": top * (NODE_HEIGHT + GAP_Y) + NODE_HEIGHT + 4,
+        "node_width": NODE_WIDTH,
+        "node_height": NODE_HEIGHT,
+        "nodes": nodes,
+        "lines": lines,
+    }
+
+
+def spectrum_picture(spectrum: dict[str, Any], tolerance: float) -> dict[str, Any]:
+    """Pixels of a spectrum's plot: {width, height, left, right, zero, tolerance, points, ticks} beside what it says."""
+    at = spectrum["at"]
+    first, last = min(at), max(at)
+
+    def x(place: float) -> float:
+        return MARGIN + (PLOT_WIDTH - 2 * MARGIN) * ((place - first) / (last - first) if last > first else 0.5)
+
+    def y(defect: float) -> float:
+        inside = min(max(defect, LEAST_DEFECT), WIDEST_DEFECT)
+        return 6 + (PLOT_HEIGHT - 30) * (WIDEST_DEFECT - inside) / (WIDEST_DEFECT - LEAST_DEFECT)
+
+    points = [
+        {
+            "at": place, "state": state, "verdict": STATES[state], "defect": bound,
+            "x": x(place), "y": y(bound["value"]), "low": y(bound["low"]), "high": y(bound["high"]),
+        }
+        for place, bound, state in zip(at, spectrum["defect"], spectrum["state"], strict=True)
+    ]  # fmt: skip
+    marks = [first + (last - first) * k / (TICKS - 1) for k in range(TICKS)] if last > first else [first]
+    return {
+        "kind": spectrum["kind"],
+        "sentence": spectrum["sentence"],
+        "unit": "°" if spectrum["kind"] in ("turns", "mirrors") else "",
+        "width": PLOT_WIDTH,
+        "height": PLOT_HEIGHT,
+        "left": MARGIN,
+        "right": PLOT_WIDTH - MARGIN,
+        "zero": y(0.0),
+        "tolerance": y(tolerance),
+        "points": points,
+        "ticks": [{"at": mark, "x": x(mark)} for mark in marks],
+    }
