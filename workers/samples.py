@@ -101,8 +101,8 @@ def load_samples(job: dict[str, Any]) -> Samples:
 def _aside(
     x: Array, plan: dict[str, Any], dataset: dict[str, Any], seed: int, near: list[IntArray]
 ) -> NDArray[np.bool_] | None:
-    """The samples from which the label actions of this plan are, or were, found; None where all were given."""
-    if "scout" not in plan and "found" not in plan:
+    """The samples from which the label actions of this plan are, or were, found; None where none was."""
+    if "scout" not in plan and all(one["labels"] == "trivial" for one in plan.get("found", [])):
         return None
     # By x alone, so that the scout, which knows no label action yet, and the search agree who belongs together.
     nothing = np.zeros(len(x), dtype=np.int64)

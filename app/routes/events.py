@@ -48,7 +48,8 @@ EventIdHeader = Annotated[int | None, Header(ge=0, le=MAX_EVENT_ID, description=
     response_class=StreamingResponse,
     responses={
         200: {
-            "description": "Events `search`, `trial`, `progress` and `ranked`; the stream ends with the search.",
+            "description": "Events `search`, `trial`, `progress`, `planned` (other candidates take the place of the "
+            "scout that found the label actions) and `ranked`; the stream ends with the search.",
             "content": {
                 "text/event-stream": {
                     "schema": EVENT_SCHEMA,

@@ -70,6 +70,8 @@ def plan_found(scout: dict[str, Any], found: Sequence[dict[str, Any]]) -> dict[s
             entries.append({**unmoved(entry), "labels": action["labels"], **action["maps"]})
         else:
             warnings.append(f"{entry['group']}: no action on the labels fits better than leaving them in place")
+    if any(f["labels"] != "trivial" for f in found):
+        warnings.append("a quarter of the samples, from which label actions were found, testify about no element")
     once = [entry for i, entry in enumerate(entries) if entry not in entries[:i]]
     options = {name: scout[name] for name in ("include_subgroups", "max_candidates")}
     try:
@@ -78,7 +80,7 @@ def plan_found(scout: dict[str, Any], found: Sequence[dict[str, Any]]) -> dict[s
         # The label actions doubled what is searched for beyond a limit that the groups alone respect.
         plan = plan_search(once, include_subgroups=False, max_candidates=options["max_candidates"], **scout["data"])
         warnings.append(f"with the label actions that were found, subgroups are left out: {error.detail}")
-    return {**plan, "warnings": [*plan["warnings"], *warnings], "found": list(found)}
+    return {**plan, "warnings": list(dict.fromkeys([*plan["warnings"], *warnings])), "found": list(found)}
 
 
 def known_samples(data: dict[str, Any]) -> Samples:

@@ -69,6 +69,39 @@ def test_chance_does_not_move_labels():
     assert moving < 25
 
 
+def test_what_is_found_on_some_samples_and_tested_on_others_is_tested_fairly():
+    """No permutation fits better than another; the one that is chosen must look no better than that, where tested."""
+    rng = np.random.default_rng(3)
+    k, n, found_on = 5, 240, 60
+    turn = generate([rotation(90.0)], 2, 4)
+    (generator,) = indices(turn, [rotation(90.0)])
+    same, others = [], []
+    for _ in range(100):
+        y = rng.integers(k, size=n)
+        scores = rng.normal(size=(2, n, k))
+        there, back = scores - np.log(np.exp(scores).sum(-1, keepdims=True))
+        moved = Moved(generator, there[:found_on], back[:found_on])
+        (found,) = permutation_action(turn, [moved], y[:found_on], np.arange(found_on)).maps
+        excess = -(there[np.arange(n), found[y]] + back[np.arange(n), np.argsort(found)[y]]) / 2
+        excess += (there.mean() + back.mean()) / 2
+        for rows, into in ((slice(found_on), same), (slice(found_on, None), others)):
+            into.append(excess[rows].mean() / (excess[rows].std(ddof=1) / np.sqrt(len(excess[rows]))))
+    assert np.mean(same) < -0.4
+    assert abs(np.mean(others)) < 0.3
+    assert np.mean(np.asarray(others) < -1.645) < 0.14
+
+
+def test_many_classes_are_searched_from_the_best_assignment():
+    rng = np.random.default_rng(6)
+    k = 40
+    swap = np.arange(k)
+    swap[:6] = [1, 0, 3, 2, 5, 4]
+    y = rng.integers(k, size=1200)
+    (said,) = predictions(rng, y, [swap], k, 6.0)
+    action = permutation_action(generate([rotation(180.0)], 2, 2), [Moved(1, *said)], y, np.arange(len(y)))
+    assert action.maps[0].tolist() == swap.tolist()
+
+
 def test_an_assignment_that_breaks_the_relations_of_the_group_is_not_taken():
     rng = np.random.default_rng(2)
     turn = generate([rotation(180.0)], 2, 2)

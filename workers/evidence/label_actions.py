@@ -20,7 +20,8 @@ from workers.folds import Array
 from workers.intervals import mean_and_error
 
 _ALL_UP_TO = 6  # classes: 720 permutations are all looked at, more are searched from the best assignment
-_COMBINATIONS = 20_000
+_NEIGHBOURS_UP_TO = 12  # classes, for which exchanges of two classes are tried on top
+_COMBINATIONS = 4000
 _KEPT = 64  # consistent actions that are compared
 _SURE = 2.0  # standard errors by which a longer description must fit better than a shorter one
 
@@ -194,10 +195,10 @@ def _permutations(likelihood: Array, order: int) -> list[tuple[float, Map]]:
         listed = {tuple(range(k))}
         for seed in (best, even):
             broken = _without_long_cycles(seed, order)
-            near = {tuple(int(v) for v in broken)}
-            for _ in range(2):
+            near = {tuple(int(v) for v in broken)} | {_one_cycle_undone(broken, c) for c in range(k)}
+            for _ in range(2 if k <= _NEIGHBOURS_UP_TO else 0):
                 near |= {_exchanged(q, a, b) for q in near for a, b in itertools.combinations(range(k), 2)}
-                near = set(sorted(near, key=lambda q: -likelihood[np.arange(k), list(q)].sum())[:200])
+                near = set(sorted(near, key=lambda q: (-likelihood[np.arange(k), list(q)].sum(), q))[:200])
             listed |= near
     scored = [(float(likelihood[np.arange(k), list(q)].sum()), q) for q in listed if _divides(q, order)]
     scored.sort(key=lambda pair: (-pair[0], pair[1]))
@@ -214,6 +215,14 @@ def _without_long_cycles(permutation: Map, order: int) -> IntArray:
         if order % len(cycle) == 0:
             out[c] = permutation[c]
     return out
+
+
+def _one_cycle_undone(permutation: Map, c: int) -> tuple[int, ...]:
+    """The permutation with the cycle that holds c undone."""
+    out, at = [int(v) for v in permutation], c
+    while out[at] != at:
+        out[at], at = at, out[at]
+    return tuple(out)
 
 
 def _exchanged(q: tuple[int, ...], a: int, b: int) -> tuple[int, ...]:
