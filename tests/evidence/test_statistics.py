@@ -12,7 +12,7 @@ from scipy import stats
 from workers.evidence.combination import ORBITS_ALONE, consistency
 from workers.evidence.orbits import UNKNOWN, Defect, Witness, contrast, defect
 from workers.evidence.posterior import CAP_FOR, confidence, log2_bayes_factor, posterior
-from workers.evidence.verdicts import ClassEvidence, verdict
+from workers.evidence.verdicts import ClassEvidence, to_settle, verdict
 from workers.intervals import mean_and_error
 from workers.scoring import Terms, complexity_term
 
@@ -144,6 +144,17 @@ def test_a_refutation_names_its_element_and_indecision_the_data_it_needs():
     assert "60%" in against.reason
     unclear = verdict([member(0.0, 0.2)], 0.05, 1.0, True)
     assert unclear.factor == pytest.approx((1.6464 * 0.2 / 0.05) ** 2, rel=0.01)
+
+
+def test_a_reading_near_the_tolerance_does_not_ask_for_thousands_of_times_the_data():
+    def factor(value):
+        return to_settle([member(value, 0.1)], 1.645, 0.05)[0]
+
+    assert factor(0.049) == factor(0.0) == pytest.approx((1.6464 * 0.1 / 0.05) ** 2, rel=0.01)
+    assert factor(0.051) == pytest.approx(factor(0.0))
+    assert factor(0.2) == pytest.approx((1.6464 * 0.1 / 0.15) ** 2, rel=0.01)
+    assert member(0.04, 0.01).defect.to_certify(1.645, 0.05) == pytest.approx(1.6464**2, rel=0.01)
+    assert member(0.04, 0.01).defect.to_refute(1.645, 0.05) == math.inf
 
 
 def test_no_tolerance_is_too_small_for_a_verdict():

@@ -59,7 +59,7 @@ def more_data(plan: dict[str, Any], found: Decision) -> MoreData | None:
     """What would settle the likeliest rival that is not settled yet; None without such a rival.
 
     A rival is settled when one of the elements that set it apart is refuted, or all of them are certified, whichever
-    the defects as they stand would bring first.
+    would come first.
     """
     if not found.order or not found.learned:
         return None

@@ -90,15 +90,20 @@ class Defect:
         """
         return max(self.upper(LEVEL), max(self.value, 0.0) + self._reach(quantile))
 
-    def more_data(self, quantile: float, tolerance: float) -> float:
-        """How many times the data would bring the defect, if it stays what it is, below the tolerance or refute it; at
-        least 1, maybe infinite."""
-        room = tolerance - max(self.value, 0.0)
-        reach = self.bound(quantile) - max(self.value, 0.0)
-        if room < 0:
-            reach = skewed_t(max(quantile, float(stats.t.ppf(1 - LEVEL, self.freedom))), -self.skew) * self.error
-        ratio = reach / abs(room) if room else float("inf")
-        return max(1.0, ratio * ratio)  # infinite where ** would raise OverflowError
+    def to_certify(self, quantile: float, tolerance: float) -> float:
+        """How many times the data would bring the bound below the tolerance; at least 1, maybe infinite.
+
+        The defect is taken to be what it reads, or zero where it is within two errors of that: a reading just below the
+        tolerance would otherwise ask for thousands of times the data.
+        """
+        reading = max(self.value, 0.0)
+        room = tolerance - (reading if reading > 2 * self.error else 0.0)
+        return max(1.0, _ratio(self.bound(quantile) - reading, room))
+
+    def to_refute(self, quantile: float, tolerance: float) -> float:
+        """How many times the data would refute the class if the defect is what it reads; at least 1, maybe infinite."""
+        q = max(quantile, float(stats.t.ppf(1 - LEVEL, self.freedom)))
+        return max(1.0, _ratio(skewed_t(q, -self.skew) * self.error, self.value - tolerance))
 
     def _reach(self, quantile: float) -> float:
         return skewed_t(quantile, self.skew) * self.error
@@ -180,6 +185,12 @@ def defect(witnesses: list[Witness], position: int) -> Defect:
     """The defect of class `position`; UNKNOWN when no witness that is not blind to it beats the constant predictor."""
     found = contrast(witnesses, position)
     return UNKNOWN if found is None else found.defect()
+
+
+def _ratio(reach: float, room: float) -> float:
+    """How many times the data would bring `reach`, which shrinks with the root of the samples, within `room`."""
+    ratio = reach / room if room > 0 else float("inf")
+    return ratio * ratio  # infinite where ** would raise OverflowError
 
 
 def skewed_t(quantile: float, skew: float) -> float:

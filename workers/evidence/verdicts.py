@@ -89,10 +89,8 @@ def _percent(member: ClassEvidence) -> str:
 def to_settle(members: list[ClassEvidence], quantile: float, tolerance: float) -> tuple[float, str]:
     """(how many times the data would settle a group with these classes, the element that would settle it).
 
-    The first refutation, if some defect as it stands is beyond the tolerance, else the last certification; maybe
-    infinite.
+    Either one element is refuted or the last one is certified, whichever comes first; maybe infinite.
     """
-    factors = {m.element: m.defect.more_data(quantile, tolerance) for m in members}
-    against = [m.element for m in members if m.defect.value > tolerance]
-    element = min(against, key=factors.__getitem__) if against else max(factors, key=factors.__getitem__)
-    return factors[element], element
+    refuted = min((m.defect.to_refute(quantile, tolerance), m.element) for m in members)
+    certified = max((m.defect.to_certify(quantile, tolerance), m.element) for m in members)
+    return min(refuted, certified)
