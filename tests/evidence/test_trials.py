@@ -5,6 +5,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from app.schemas.evidence import SearchEvidence
+from app.schemas.searches import ElementItem
 from workers.ranking import rank_search
 
 
@@ -174,3 +176,20 @@ def test_many_interchangeable_items_are_found(search):
     assert ranking["best"]["group"] == "S8"
     kernel = [t["metrics"]["log2_evidence"] for t in trials]
     assert kernel[-1] > kernel[0] + 3
+
+
+def test_a_search_reports_its_laws_and_its_copies(search):
+    rng = np.random.default_rng(12)
+    x = rng.normal(size=(200, 8)) + np.array([0.0, 1.5, 0, 0, 0, 0, 0, 0])  # p(x) keeps x -> -x, and not y -> -y
+    x = np.concatenate([x, x[:60] + 1e-3 * rng.normal(size=(60, 8))]).astype(np.float32)
+    y = np.tanh(x[:, 1]) + 0.1 * rng.normal(size=260)
+    ranking, plan, _ = search(x, y.astype(np.float32), [{"group": "D2", "on": [0, 1]}], task="regression", epochs=2)
+    evidence = SearchEvidence.model_validate(ranking["evidence"])
+    assert evidence.duplicates is not None
+    assert 116 <= evidence.duplicates.near <= 122
+    assert any("kept in one fold" in w for w in ranking["warnings"])
+    assert evidence.laws is not None
+    assert [c.name for c in evidence.laws.candidates] == [n["name"] for n in plan["nodes"]]
+    assert {c.name for c in evidence.laws.candidates if c.marginal == "broken"} >= {"C2", "D2"}
+    elements = [ElementItem.model_validate(e) for e in ranking["elements"]]
+    assert all(e.laws is not None and e.laws.marginal.p_value is not None for e in elements)
