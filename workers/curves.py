@@ -28,10 +28,9 @@ _FEWEST = 32  # samples
 _VALIDATION = 20  # samples at least that choose the epoch, where that leaves two thirds to learn from
 _STEP = 48  # samples whose work is that of a step itself
 _TIMED = 256  # samples
-# Subsets see their samples about as often in an epoch as the whole does, and are as patient, counted in steps.
-STEPS = 10
-PATIENCE = 12
-Train = Callable[[Samples, int, float, Report], Fitted]
+PATIENCE = 12  # epochs: few validation samples say little, and a subset that stops too soon looks too hard
+_FAST_STEPS = 10  # an epoch: subsets then see their samples about as often as the whole does
+Train = Callable[[Samples, int, int, float, Report], Fitted]
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def planned_parts(samples: Samples, request: dict[str, Any]) -> tuple[int, ...]:
     whole = len(samples.splits) * int(request.get("seeds") or 1) * _work(labels, FitOptions.min_steps)
     chosen: list[int] = []
     for part in parts:
-        if sum(_work(labels // p, STEPS) for p in [*chosen, part]) <= _FAST_SHARE * whole:
+        if sum(_work(labels // p, _FAST_STEPS) for p in [*chosen, part]) <= _FAST_SHARE * whole:
             chosen.append(part)
     return tuple(chosen or parts[:1])
 
@@ -104,10 +103,10 @@ def learning_curve(
     """Train on growing subsets; returns what `metrics["curve"]` holds, and writes `curve_bits.npy` (seeds, sizes, rows;
     NaN where untested) and `curve_whole.npy` (rows,), losses in bits of the networks that the trial has trained.
 
-    `train(samples, epochs, deadline, report)` fits one network to each split of samples, for as many epochs as the
-    trial's own networks took where curves are to be fast, else for as many as the search allows. Seed s takes its
-    subsets, and its held-out rows, from fold s modulo the folds. Past `deadline` (time.monotonic()) the sizes that are
-    left are cut.
+    `train(samples, epochs, min_steps, deadline, report)` fits one network to each split of samples. Curves that are to
+    be fast take as many epochs as the trial's own networks, of half as many steps where samples are few; full ones have
+    all the epochs of the search. Seed s takes its subsets, and its held-out rows, from fold s modulo the folds.
+    Past `deadline` (time.monotonic()) the sizes that are left are cut.
     """
     began = time.monotonic()
     seeds = seeds_of(request)
@@ -127,7 +126,8 @@ def learning_curve(
     own = [np.mean([w.bits for w in whole[f * per_fold : (f + 1) * per_fold]], axis=0) for f in range(len(starts) - 1)]
 
     allowed = int((request.get("budget") or {}).get("max_epochs") or fitted.epochs)
-    epochs = fitted.epochs if request.get("utility") == "fast" else allowed
+    fast = request.get("utility") == "fast"
+    epochs, steps = (fitted.epochs, _FAST_STEPS) if fast else (allowed, FitOptions.min_steps)
     parts, trained = planned_parts(samples, request), []
     for number, part in enumerate(parts):
         if fitted.out_of_time or time.monotonic() > deadline:
@@ -137,7 +137,7 @@ def learning_curve(
         def told(fraction: float, message: str, number: int = number, part: int = part) -> None:
             report((number + fraction) / len(parts), f"1/{part} of the labels, {message}")
 
-        small = train(replace(samples, splits=splits), epochs, deadline, told)
+        small = train(replace(samples, splits=splits), epochs, steps, deadline, told)
         if small.out_of_time:
             break
         j = PARTS.index(part)

@@ -20,7 +20,7 @@ from models.networks.matching import WIDTHS, network_cost
 from models.networks.planned import planned_config
 from models.networks.standardise import standardise
 from workers.artifacts import write_artifacts
-from workers.curves import PATIENCE, STEPS, Train, learning_curve, seeds_of
+from workers.curves import PATIENCE, Train, learning_curve, seeds_of
 from workers.evidence.laws import data_laws
 from workers.evidence.support import support
 from workers.fitting import FitOptions, Fitted, Report, fit, predict
@@ -231,10 +231,10 @@ def _label_matrices(job: dict[str, Any]) -> tuple[Array, ...]:
 def _trainer(config: NetworkConfig, job: dict[str, Any], device: torch.device) -> Train:
     """Fits one network of the candidate to each split of the samples that it is given."""
 
-    def train(part: Samples, epochs: int, deadline: float, report: Report) -> Fitted:
+    def train(part: Samples, epochs: int, min_steps: int, deadline: float, report: Report) -> Fitted:
         budget = {**(job["request"].get("budget") or {}), "max_epochs": epochs}
         alone = {**job, "request": {**job["request"], "seeds": 1, "budget": budget}}
-        return _fit(config, part, alone, device, deadline, report, PATIENCE, STEPS)
+        return _fit(config, part, alone, device, deadline, report, PATIENCE, min_steps)
 
     return train
 

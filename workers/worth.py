@@ -26,7 +26,7 @@ def search_worth(plan: dict[str, Any], done: Trials, learned: bool) -> list[dict
     found = []
     for position, own in curves.items():
         base = _reference(plan, curves, position)
-        worth: dict[str, Any] = {"position": position, "against": base}
+        worth: dict[str, Any] = {"position": position, "against": base, "seeds": own["metrics"]["curve"]["seeds"]}
         if base is None or base == position:
             reason = (
                 "it is the reference itself" if base == position else "no trivial group was trained to compare with"
@@ -57,13 +57,17 @@ def add_worth(rows: list[dict[str, Any]], worth: list[dict[str, Any]]) -> None:
 
 def worth_in_words(plan: dict[str, Any], worth: list[dict[str, Any]], order: Sequence[int]) -> str:
     """A sentence about the labels that the best candidate saves; empty where its interval does not lie above one."""
-    saved = next((w["labels_saved"] for w in worth if w["position"] == next(iter(order), None)), None)
-    if saved is None or saved["factor"] is None or (saved["low"] or 0.0) <= 1.0:
+    found = next((w for w in worth if w["position"] == next(iter(order), None)), None)
+    if found is None:
         return ""
-    least = "at least " if saved["bound"] == "at_least" else ""
+    saved = found["labels_saved"]
+    if saved["factor"] is None or (saved["low"] or 0.0) <= 1.0:
+        return ""
+    name, least = plan["nodes"][order[0]]["name"], "at least " if saved["bound"] == "at_least" else "about "
     high = "beyond" if saved["high"] is None else f"{saved['high']:.1f}"
-    name = plan["nodes"][order[0]]["name"]
-    return f" {name} is worth {least}{saved['factor']:.1f} times the labels ({saved['low']:.1f} to {high})."
+    # With one training a size the interval knows of the rows alone: too little to be quoted.
+    known = f"{saved['low']:.1f} to {high}" if found["seeds"] > 1 else "one training"
+    return f" {name} is worth {least}{saved['factor']:.1f} times the labels ({known})."
 
 
 def _reference(plan: dict[str, Any], curves: Trials, position: int) -> int | None:

@@ -18,6 +18,7 @@ from workers.evidence.utility import (
     resampling,
 )
 from workers.folds import Split
+from workers.worth import worth_in_words
 
 LABELS = np.array([100.0, 200.0, 400.0, 800.0, 1600.0])
 
@@ -134,3 +135,16 @@ def test_subsets_are_nested_whole_clusters():
     for one in subsets:
         for part, whole in ((one.train, rows), (one.validation, aside)):
             assert set(cluster[part]).isdisjoint(set(cluster[np.setdiff1d(whole, part)]))
+
+
+def test_the_summary_names_the_labels_saved_only_where_they_are_clearly_saved():
+    plan = {"nodes": [{"name": "T"}, {"name": "C4"}]}
+
+    def said(low, high, seeds, bound=None):
+        saved = {"factor": 2.64, "low": low, "high": high, "bound": bound, "reason": None}
+        return worth_in_words(plan, [{"position": 1, "seeds": seeds, "labels_saved": saved}], [1, 0])
+
+    assert said(2.2, 3.0, 3) == " C4 is worth about 2.6 times the labels (2.2 to 3.0)."
+    assert said(2.2, None, 3, "at_least") == " C4 is worth at least 2.6 times the labels (2.2 to beyond)."
+    assert said(2.2, 3.0, 1) == " C4 is worth about 2.6 times the labels (one training)."
+    assert said(0.9, 3.0, 3) == said(None, 3.0, 3) == worth_in_words(plan, [], []) == ""

@@ -69,13 +69,13 @@ def means(bits: Array) -> Array:
     return found
 
 
-def draws_of(bits: Array, again: Resampling, seed: int) -> Array:
+def draws_of(bits: Array, again: Resampling, seed: int, *, retrained: bool = True) -> Array:
     """Draws of `means(bits)` as other samples and other trainings might have given them; (draws, ..., sizes).
 
     Rows: a bootstrap of whole clusters. Trainings: deviations of the seeds' means, with normal multipliers over the
     root of a chi-square, so that the mean over few seeds gets its Student interval. With one seed the rows alone vary:
     what another training would have given is then not known. Where seeds are tested on different rows the second part
-    holds some of the first again: intervals err to the wide side.
+    holds some of the first again: intervals err to the wide side. Not `retrained`: the rows alone vary.
     """
     seeds = bits.shape[-3]
     with warnings.catch_warnings():
@@ -91,7 +91,7 @@ def draws_of(bits: Array, again: Resampling, seed: int) -> Array:
     middle = means(bits)
     drawn = np.where(number > 0, total / np.maximum(number, 1.0), middle.reshape(-1))
     found = drawn.reshape(len(drawn), *rows.shape[:-1]).astype(float)
-    if seeds > 1:
+    if retrained and seeds > 1:
         rng = np.random.default_rng([seed, 12])
         multipliers = rng.normal(size=(len(found), seeds))
         multipliers /= np.sqrt(rng.chisquare(seeds - 1, len(found)) / (seeds - 1))[:, None]
@@ -148,18 +148,20 @@ def log2_saved(labels: Array, base: Array, own: Array) -> Array:
     return np.asarray(np.where(own_best <= base_best, gained, lost), dtype=np.float64)
 
 
-def labels_saved(labels: Array, base: Array, own: Array, base_drawn: Array, own_drawn: Array) -> dict[str, Any]:
+def labels_saved(
+    labels: Array, base: Array, own: Array, base_drawn: Array, own_drawn: Array, fallen: float
+) -> dict[str, Any]:
     """{factor, low, high, bound, reason}: how many times its labels the reference would need.
 
-    Curves are (sizes,), draws (draws, sizes). `bound` is at_least where the smallest size is enough already, at_most
-    where the reference's smallest size does what the candidate does with all; low or high is None where more than
-    2.5 % of the draws leave the range of sizes on that side. factor is None, with the reason, where nothing can be
-    read.
+    Curves are (sizes,), draws (draws, sizes). `fallen`: by how much the reference's loss falls from the smallest
+    size to the largest, at the least that its rows allow. `bound` is at_least where the smallest size is enough
+    already, at_most where the reference's smallest size does what the candidate does with all; low or high is None
+    where more than 2.5 % of the draws leave the range of sizes on that side. factor is None, with the reason, where
+    nothing can be read.
     """
     nothing = {"factor": None, "low": None, "high": None, "bound": None}
     if len(labels) < 2:
         return nothing | {"reason": "the curves have fewer than two sizes in common"}
-    fallen = np.percentile(base_drawn[:, 0] - base_drawn[:, -1], _TAIL)
     if fallen <= 0:
         return nothing | {"reason": "the reference does not clearly improve with more labels"}
     limit = float(np.log2(labels[-1] / labels[0]))
@@ -192,7 +194,9 @@ def compare(own: Curve, base: Curve, again: Resampling, first: float, seed: int)
         lengths = code_length(labels, middle, first)
         spread = code_length(labels, drawn, first)
         saved = interval(lengths[0] - lengths[1], spread[:, 0] - spread[:, 1])
+    given = draws_of(bits[0], again, seed, retrained=False)
+    fallen = float(np.percentile(given[:, 0] - given[:, -1], _TAIL))
     return {
         "bits_saved_against_trivial": saved,
-        "labels_saved": labels_saved(labels, middle[0], middle[1], drawn[:, 0], drawn[:, 1]),
+        "labels_saved": labels_saved(labels, middle[0], middle[1], drawn[:, 0], drawn[:, 1], fallen),
     }
