@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from benchmarks.evidence.runner import Cell, Row, Settings, Task, judged, naive_row
@@ -24,8 +25,8 @@ def random_task(truth: str, seed: int) -> PlannedTask:
     return PlannedTask(task.x, task.y, [], name, plan=task.plan)
 
 
-def kernels_alone(task: Task, seed: int, settings: Settings) -> Row:
-    """A search without networks."""
+def kernels_alone(task: Task, seed: int, settings: Settings, kept: Path | None = None) -> Row:
+    """A search without networks; it is too short to be kept."""
     assert isinstance(task, PlannedTask)
     assert task.plan is not None
     started = time.monotonic()

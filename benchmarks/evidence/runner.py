@@ -5,6 +5,8 @@ No server, no database: arrays lie in a temporary folder, everything else is wha
 
 from __future__ import annotations
 
+import json
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -62,7 +64,7 @@ class Cell:
     name: str
     truths: Sequence[str]
     make: Callable[[str, int], Task]
-    run: Callable[[Task, int, Settings], Row] | None = None
+    run: Callable[[Task, int, Settings, Path | None], Row] | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,11 @@ class Settings:
     seeds: int = 1
     tolerance: float = 0.05
     stopping: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Short name of the settings."""
+        return f"{self.epochs}e{self.folds}f{self.seeds}s{self.tolerance}{self.stopping or ''}"
 
     def request(self, seed: int) -> dict[str, Any]:
         """A search's request as the service stores it."""
@@ -96,8 +103,12 @@ def facts(task: Task) -> dict[str, Any]:
     }
 
 
-def search(task: Task, seed: int, settings: Settings) -> Row:
-    """Plan, train every candidate, rank; the row of the scoreboard, without the names of its cell."""
+def search(task: Task, seed: int, settings: Settings, kept: Path | None = None) -> Row:
+    """Plan, train every candidate, rank; the row of the scoreboard, without the names of its cell.
+
+    What the trials found is left in `kept`, where one is given, and taken from there, where it is: so a search can be
+    ranked anew without training.
+    """
     about = facts(task)
     started = time.monotonic()
     plan = plan_or_scout(task.candidates, **about, include_subgroups=task.subgroups, max_candidates=MAX_CANDIDATES)
@@ -105,17 +116,22 @@ def search(task: Task, seed: int, settings: Settings) -> Row:
     request = settings.request(seed)
     with tempfile.TemporaryDirectory() as name:
         job = {"dataset": _stored(task, about, Path(name)), "plan": plan, "request": request, "device": "cpu"}
-        trials, training = _trained(job, Path(name) / "first")
-        if "scout" in plan:
-            plan = planned_anew({**job, "trials": trials})
-            job["plan"] = plan
-            trials, training = _trained(job, Path(name) / "second")
-        ranking = rank_search({**job, "trials": trials})
+        if kept is not None and (kept / "search.json").exists():
+            plan, trials, training, took = _read(kept)
+        else:
+            trials, training = _trained(job, Path(name) / "first")
+            if "scout" in plan:
+                plan = planned_anew({**job, "trials": trials})
+                trials, training = _trained(job | {"plan": plan}, Path(name) / "second")
+            took = time.monotonic() - started
+            if kept is not None:
+                _write(kept, plan, trials, training, took)
+        ranking = rank_search({**job, "plan": plan, "trials": trials})
     row = judged(task, plan, ranking)
     row["naive"] = naive_row(task, plan, trials)
     spared = sum("spared" in t["metrics"] for t in trials)
     counts = {"n": len(task.x), "candidates": len(trials), "spared": spared, "margin": task.margin}
-    return row | counts | {"training_seconds": training, "seconds": time.monotonic() - started}
+    return row | counts | {"training_seconds": training, "seconds": took}
 
 
 def truth_in(task: Task, plan: dict[str, Any]) -> tuple[str | None, set[int] | None]:
@@ -208,6 +224,27 @@ def _trained(job: dict[str, Any], folder: Path) -> tuple[list[dict[str, Any]], f
         arrays = {f.name: str(f) for f in out.iterdir()}
         trials.append({"position": position, "state": "done", "metrics": metrics, "arrays": arrays})
     return trials, training
+
+
+def _write(kept: Path, plan: dict[str, Any], trials: list[dict[str, Any]], training: float, took: float) -> None:
+    """Plan, metrics and arrays; the networks are not kept."""
+    kept.mkdir(parents=True, exist_ok=True)
+    for trial in trials:
+        for name, path in trial["arrays"].items():
+            if name.endswith(".npy"):
+                shutil.copy(path, kept / f"{trial['position']}-{name}")
+    bare = [{**trial, "arrays": {}} for trial in trials]
+    found = {"plan": plan, "trials": bare, "training_seconds": training, "seconds": took}
+    (kept / "search.json").write_text(json.dumps(found))
+
+
+def _read(kept: Path) -> tuple[dict[str, Any], list[dict[str, Any]], float, float]:
+    """(plan, trials, seconds of training, seconds) of a search that was kept."""
+    found = json.loads((kept / "search.json").read_text())
+    for trial in found["trials"]:
+        prefix = f"{trial['position']}-"
+        trial["arrays"] = {p.name.removeprefix(prefix): str(p) for p in kept.glob(f"{prefix}*.npy")}
+    return found["plan"], found["trials"], found["training_seconds"], found["seconds"]
 
 
 class _Clock:

@@ -1,11 +1,12 @@
 """The scoreboard: searches over planted and real data, their answers beside the truth, calibration, naive ranking.
 
     python -m benchmarks.evidence.scoreboard [--families lattice,traps] [--cells "n = 500"] [--seeds 0-1]
-        [--data FOLDER] [--minutes 30] [--processes 1] [--epochs 20] [--folds 3] [--stopping] [--report]
+        [--data FOLDER] [--minutes 30] [--processes 1] [--epochs 20] [--folds 3] [--stopping] [--keep FOLDER] [--report]
 
 Every search adds a line to `benchmarks/results/evidence/FAMILY.jsonl` when it ends; a search that is there already,
 with the same settings, is not run again. All cells come before the next seed: a run that ends early has done a little
 of everything.
+With `--keep` the trials stay, and a run into another `--folder` ranks them anew without training.
 `--report` prints the tables of what is there and writes them to `scoreboard.json`.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import time
 import traceback
@@ -31,13 +33,14 @@ FOLDER = Path(__file__).parents[1] / "results" / "evidence"
 Name = tuple[str, str, str, int]  # family, cell, truth, seed
 
 
-def run(name: Name, settings: Settings, data: Path | None) -> Row:
+def run(name: Name, settings: Settings, data: Path | None, keep: Path | None) -> Row:
     """One search by name; a search that raises is a row with its error."""
     family, cell_name, truth, seed = name
     cell = next(c for c in families(data)[family] if c.name == cell_name)
     row: Row = {"family": family, "cell": cell_name, "planted": truth, "seed": seed, "settings": asdict(settings)}
     try:
-        return row | (cell.run or search)(cell.make(truth, seed), seed, settings)
+        kept = keep and keep / re.sub(r"[^\w.=-]+", "_", f"{'-'.join(map(str, name))}-{settings.key}")
+        return row | (cell.run or search)(cell.make(truth, seed), seed, settings, kept)
     except Exception:
         return row | {"error": traceback.format_exc(limit=-4)}
 
@@ -91,6 +94,7 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--stopping", action="store_true", help="spare candidates that are settled")
     parser.add_argument("--folder", type=Path, default=FOLDER)
+    parser.add_argument("--keep", type=Path, help="where trials are kept, and taken from if they are there already")
     parser.add_argument("--report", action="store_true")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -119,7 +123,7 @@ def _run_all(todo: list[Name], settings: Settings, options: argparse.Namespace, 
     if options.processes == 1:
         for name in todo:
             if time.monotonic() < end:
-                add(run(name, settings, options.data) | about, options.folder)
+                add(run(name, settings, options.data, options.keep) | about, options.folder)
         return
     pending: set[Future[Row]] = set()
     waiting = iter(todo)
@@ -129,7 +133,7 @@ def _run_all(todo: list[Name], settings: Settings, options: argparse.Namespace, 
                 name = next(waiting, None)
                 if name is None:
                     break
-                pending.add(pool.submit(run, name, settings, options.data))
+                pending.add(pool.submit(run, name, settings, options.data, options.keep))
             if not pending:
                 return
             finished, pending = wait(pending, return_when=FIRST_COMPLETED)
