@@ -82,3 +82,10 @@ def test_a_stopped_run_loses_nothing_and_does_nothing_twice(tmp_path: Path, monk
     assert [r["seed"] for r in rows] == [0, 1]
     found = report(rows)
     assert found["recovery"][0]["searches"] == found["calibration"]["searches"] == 2
+
+
+def test_a_search_that_was_kept_is_ranked_anew_without_training(tmp_path: Path) -> None:
+    task, settings = planted("S4", 0, 60, "target"), Settings(epochs=1, folds=2)
+    first = search(task, 0, settings, tmp_path / "kept")
+    again = search(task, 0, settings, tmp_path / "kept")
+    assert again == first
