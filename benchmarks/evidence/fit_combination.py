@@ -4,7 +4,7 @@ The likelihood is the posterior probability of the planted group under the servi
 is held at .2 or more where kernel evidence exists: on these tasks the witnesses are the Gaussian processes themselves,
 and what they object to their evidence has counted already, but a network sees what a kernel cannot.
 
-    python -m benchmarks.evidence.fit_combination [--tasks 400] [--first 10000] [--records FILE]
+    python -m benchmarks.evidence.fit_combination [--tasks 366] [--first 10000] [--records FILE]
 
 `--records`: a file of JSON lines to which finished tasks are added, so that a fit can be repeated or gone on with.
 """
@@ -59,7 +59,7 @@ def fit(tasks: list[dict[str, Any]], *, kernel: bool) -> tuple[Weights, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--tasks", type=int, default=400)
+    parser.add_argument("--tasks", type=int, default=366)
     parser.add_argument("--first", type=int, default=10_000)
     parser.add_argument("--records", type=Path, default=None)
     options = parser.parse_args()

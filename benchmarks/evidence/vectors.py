@@ -5,14 +5,23 @@ function averaged over a random subgroup of a lattice, noise of .05 to 1 of its 
 labels that change sign. Every class of elements outside the planted group changes at least a tenth of the function's
 variance (of the labels, for classes). The witnesses are the Gaussian processes of the candidates: all that runs is the
 service's own code, but for the training of networks.
+
+Judges the posterior: how often the first row is the planted group, and how often it says so (reliability). Writes
+`benchmarks/results/calibration.json`.
+
+    python -m benchmarks.evidence.vectors [--tasks 500] [--first 20000] [--processes 2]
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import math
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +39,7 @@ from workers.ranking import rank_search
 from workers.samples import class_actions, load_samples
 from workers.training import write_arrays
 
+RESULTS = Path(__file__).parents[1] / "results" / "calibration.json"
 Array = NDArray[Any]
 Function = Callable[[Array], Array]
 LATTICES: dict[str, tuple[int, list[dict[str, Any]]]] = {  # least dimension, candidates
@@ -257,3 +267,65 @@ def record(seed: int) -> dict[str, Any]:
             for e in ranking["elements"]
         ],
     }
+
+
+def reliability(tasks: list[dict[str, Any]]) -> dict[str, Any]:
+    """Hit rate, calibration error (ten bins of the first row's posterior, weighed by count), rows above .97."""
+    said = np.array([t["posterior"] for t in tasks])
+    right = np.array([t["exact"] for t in tasks])
+    kernel = [int(np.argmax([n["kernel"] for n in t["nodes"]])) == t["truth"] for t in tasks]
+    bins = np.clip((said * 10).astype(int), 0, 9)
+    rows = [
+        {"from": k / 10, "count": int((bins == k).sum()), "said": float(said[bins == k].mean()),
+         "right": float(right[bins == k].mean())}
+        for k in range(10) if (bins == k).any()
+    ]  # fmt: skip
+    sure = said > 0.97
+    return {
+        "tasks": len(tasks),
+        "hit_rate": float(right.mean()),
+        "hit_rate_kernel_alone": float(np.mean(kernel)),
+        "mean_posterior": float(said.mean()),
+        "calibration_error": sum(abs(r["said"] - r["right"]) * r["count"] for r in rows) / len(tasks),
+        "above_97": int(sure.sum()),
+        "above_97_right": int(right[sure].sum()),
+        "falsely_certified": sum(bool(t["falsely_certified"]) for t in tasks),
+        "reliability": rows,
+    }
+
+
+def _alone(seed: int) -> dict[str, Any]:
+    torch.set_num_threads(1)
+    return record(seed)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--tasks", type=int, default=500)
+    parser.add_argument("--first", type=int, default=20_000)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    tasks: list[dict[str, Any]] = []
+    with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as pool:
+        for task in pool.map(_alone, range(options.first, options.first + options.tasks), chunksize=4):
+            tasks.append(task)
+            if len(tasks) % 20 == 0 or len(tasks) == options.tasks:
+                kinds = {
+                    "all": tasks,
+                    **{k: [t for t in tasks if t["task"] == k] for k in ("regression", "classification")},
+                }
+                found = {name: reliability(chosen) for name, chosen in kinds.items() if chosen}
+                options.output.write_text(json.dumps({"first_seed": options.first, **found}, indent=1) + "\n")
+    for name, r in found.items():
+        print(
+            f"{name}: {r['tasks']} tasks, hit {r['hit_rate']:.3f} (kernel alone {r['hit_rate_kernel_alone']:.3f}), said "
+            f"{r['mean_posterior']:.3f}, calibration error {r['calibration_error']:.3f}, above .97 "
+            f"{r['above_97_right']}/{r['above_97']}, falsely certified {r['falsely_certified']}"
+        )
+        for row in r["reliability"]:
+            print(f"  {row['from']:.1f}: {row['count']:4} said {row['said']:.3f} right {row['right']:.3f}")
+
+
+if __name__ == "__main__":
+    main()
