@@ -156,13 +156,15 @@ def main() -> None:
     )
     with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as pool:
         for example in options.examples.split(","):
-            for which, truth in FIRST if example == "6.1" else SECOND:
-                for n in map(int, options.sizes.split(",")):
+            for n in map(int, options.sizes.split(",")):
+                for which, truth in FIRST if example == "6.1" else SECOND:
                     facts = {"example": example, "which": which, "truth": truth, "n": n}
                     started = time.monotonic()
                     rows = list(pool.map(partial(run, **facts), range(options.runs), chunksize=4))
                     c = cell(rows, **facts, seconds=time.monotonic() - started)
                     cells.append(c)
+                    options.output.parent.mkdir(exist_ok=True)
+                    options.output.write_text(json.dumps({"cells": cells}, indent=1) + "\n")
                     name = f"6.1, d = {which}" if example == "6.1" else f"6.2, f{which}"
                     sure = f"{c['above_97_exact']}/{c['above_97']}"
                     published = "" if c["published"] is None else f"{c['published']:.3f}"
@@ -171,8 +173,6 @@ def main() -> None:
                         f"{c['falsely_certified']:18} {c['seconds']:5.0f}",
                         flush=True,
                     )
-    options.output.parent.mkdir(exist_ok=True)
-    options.output.write_text(json.dumps({"cells": cells}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ _MARGIN = 0.1
 
 @dataclass(frozen=True)
 class Task:
-    """`truth`: position of the planted group in the plan."""
+    """`truth`: position of the planted group in the plan; `function`: what labels are of."""
 
     kind: str
     task: str
@@ -65,6 +65,7 @@ class Task:
     y: Array
     plan: dict[str, Any]
     truth: int
+    function: Function
 
 
 def planned(
@@ -134,7 +135,7 @@ def draw(seed: int) -> Task:
                 continue
         else:
             y = y.astype(np.float32)[:, None]
-        return Task(kind, task, d, n, noise, inputs, x, y, plan, truth)
+        return Task(kind, task, d, n, noise, inputs, x, y, plan, truth, function)
 
 
 def _planted(rng: np.random.Generator, plan: dict[str, Any], truth: int, d: int, task: str) -> Function | None:
@@ -319,8 +320,8 @@ def main() -> None:
                 options.output.write_text(json.dumps({"first_seed": options.first, **found}, indent=1) + "\n")
     for name, r in found.items():
         print(
-            f"{name}: {r['tasks']} tasks, hit {r['hit_rate']:.3f} (kernel alone {r['hit_rate_kernel_alone']:.3f}), said "
-            f"{r['mean_posterior']:.3f}, calibration error {r['calibration_error']:.3f}, above .97 "
+            f"{name}: {r['tasks']} tasks, hit {r['hit_rate']:.3f} (kernel alone {r['hit_rate_kernel_alone']:.3f}), "
+            f"said {r['mean_posterior']:.3f}, calibration error {r['calibration_error']:.3f}, above .97 "
             f"{r['above_97_right']}/{r['above_97']}, falsely certified {r['falsely_certified']}"
         )
         for row in r["reliability"]:
