@@ -99,11 +99,21 @@ def test_a_mirror_between_those_of_the_candidates_is_named_with_its_interval():
     assert first[2] - first[1] < 4.0
 
 
+def test_mirrors_that_the_data_does_not_show_stay_possible():
+    curve = measured("mirrors", lambda a: 3.0 * off(a - 90, 180), AXES, shown=lambda a: float(20 < a < 160))
+    said = read_mirrors(curve, band(curve, 0.05))
+    assert said.supported == ("D1",)
+    assert said.not_told_apart == ("D1", "D2")
+
+
 def test_every_mirror_or_none():
     harmless = measured("mirrors", lambda a: 0.0, AXES)
     assert read_mirrors(harmless, band(harmless, 0.05)).supported == ("O(2)",)
     broken = measured("mirrors", lambda a: 1.0, AXES)
     assert read_mirrors(broken, band(broken, 0.05)).supported == ()
+    unsure = measured("mirrors", lambda a: 0.05, AXES, rows=100)
+    said = read_mirrors(unsure, band(unsure, 0.05))
+    assert (said.not_told_apart[0], said.not_told_apart[-1]) == ("C1", "O(2)")
 
 
 def test_bounds_hold_for_the_whole_curve_at_once():

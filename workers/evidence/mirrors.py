@@ -39,8 +39,8 @@ def read_mirrors(curve: Curve, found: Band) -> Answer:
     between = tuple((v.axis, v.low, v.high) for v in sure if v.named is None)
     names = tuple(dict.fromkeys([*(_mirror_group([v]) for v in sure), *_dihedral(sure)]))
     text = _axes_text(curve, found, valleys, sure, between)
-    rivals = _possible_dihedral(valleys, len(sure))
-    if len(sure) == len(valleys) or not rivals:
+    rivals = _possible_dihedral(valleys, sure, curve.at[unseen])
+    if not rivals:
         return Answer(text, names, (), None, between)
     rivals = list(dict.fromkeys([names[-1] if names else "C1", *rivals]))
     return Answer(f"{text}; {listed(rivals)} are not told apart on this data", names, tuple(rivals), None, between)
@@ -79,24 +79,27 @@ def _runs(inside: Array) -> list[list[int]]:
 
 
 def _valley(curve: Curve, found: Band, run: list[int]) -> _Valley:
-    """The interval holds the axes that are not clearly worse than the best one, by paired differences; it ends at the
-    first axis on either side that is, or that is refuted."""
+    """The interval holds the axes that are not clearly worse than the one of least loss, by paired differences; it ends
+    at the first axis on either side that is, or that is refuted, and its middle is the best axis: losses near the axis
+    of a mirror are too alike for the least of them to say where it is."""
     best = min((i for i in run if found.state[i] != "unseen"), key=lambda i: float(found.value[i]))
     worse = clearly_worse(curve, best) | found.where("refuted")
-    n, axis = len(worse), float(curve.at[best])
+    n, least = len(worse), float(curve.at[best])
 
     def apart(i: int) -> float:
-        return float((curve.at[i % n] - axis + 90.0) % 180.0 - 90.0)
+        return float((curve.at[i % n] - least + 90.0) % 180.0 - 90.0)
 
     low, high = best, best
     while not worse[low % n]:
         low -= 1
     while not worse[high % n]:
         high += 1
-    ends = axis + apart(low), axis + apart(high)
+    ends = least + apart(low), least + apart(high)
+    axis = sum(ends) / 2
     named = [a for a in curve.named if _holds((axis, *ends), a)]
-    first, last = axis + apart(run[0]), axis + apart(run[-1])
-    return _Valley(axis, *ends, first, last, found.state[best] == "within", min(named, default=None))
+    nearest = min(named, key=lambda a: abs((a - axis + 90.0) % 180.0 - 90.0), default=None)
+    first, last = least + apart(run[0]), least + apart(run[-1])
+    return _Valley(axis, *ends, first, last, found.state[best] == "within", nearest)
 
 
 def _holds(axis: tuple[float, float, float], named: float) -> bool:
@@ -121,19 +124,22 @@ def _dihedral(valleys: Sequence[_Valley]) -> list[str]:
     return [_mirror_group(valleys)] if 2 <= n <= LARGEST_ORDER and even else []
 
 
-def _possible_dihedral(valleys: Sequence[_Valley], found: int) -> list[str]:
+def _possible_dihedral(valleys: Sequence[_Valley], sure: Sequence[_Valley], unseen: Array) -> list[str]:
     """D_m with all its mirrors among axes that are not refuted and, where mirrors were found, with more than those."""
+
+    def free(axis: float) -> bool:
+        hidden = np.abs((unseen - axis + 90.0) % 180.0 - 90.0) < _EVEN
+        return bool(hidden.any()) or any(_reaches(v, axis) for v in valleys)
+
     names = []
-    for m in range(found + 1, LARGEST_ORDER + 1):
-        if found and m % found:
+    for m in range(len(sure) + 1, LARGEST_ORDER + 1):
+        if sure and m % len(sure):
             continue
-        for v in valleys:
+        for v in sure[:1] or valleys:
             wanted = v.axis + 180.0 / m * np.arange(m)
-            if all(any(_reaches(other, axis) for other in valleys) for axis in wanted):
-                ordered = [v, *(other for other in valleys if other is not v)]
-                names.append(_mirror_group(ordered[:1], m))
-                break
-    return names
+            if all(free(axis) for axis in wanted):
+                names.append(_mirror_group([v], m))
+    return list(dict.fromkeys(names))
 
 
 def _reaches(valley: _Valley, axis: float) -> bool:
@@ -153,8 +159,8 @@ def _axes_text(
         plural = "mirrors with their axes" if len(parts) > 1 else "a mirror with its axis"
         return f"the data is symmetric under {plural} at {listed(parts)}, between those of the candidates"
     if sure:
-        axes = listed([f"{(v.axis if v.named is None else v.named) % 180.0:.4g}°" for v in sure])
-        return f"only mirrors in axes at {axes} are within the tolerance"
+        axes = listed([f"{v.named:.4g}° (between {v.low:.4g}° and {v.high:.4g}°)" for v in sure])
+        return f"of all mirrors only those with axes at {axes} are within the tolerance"
     if valleys:
         axes = listed([f"{v.axis % 180.0:.4g}°" for v in valleys])
         return f"mirrors in axes at {axes} are neither within the tolerance nor refuted, all others are refuted"

@@ -214,7 +214,11 @@ def read_turns(curve: Curve, found: Band) -> Answer:
         rivals = (f"C{top}", *larger)
         if found.where("unseen").any() and not refuted.any():
             return Answer(f"{ranged}; no group of turns can be told from another", names, rivals, reach)
-        text = f"{listed(rivals)} are not told apart on this data" + (f", {against}" if against else "")
+        text = f"{listed(rivals)} are not told apart on this data"
+        if refuted.any():
+            largest = int(larger[-1][1:])
+            alone = refuted[~members(curve.at, largest)].all()
+            text += f": no turn of C{largest} is refuted, every other one is" if alone else f": {against}"
         return Answer(text + ("; " + ranged if ranged else ""), names, rivals, reach)
     if top > 1:
         most = found.high[members(curve.at, top)].max()
