@@ -49,6 +49,15 @@ def test_a_pose_that_every_tenth_sample_has_is_shown():
     assert found["p_value"] < 1e-3
 
 
+def test_shots_of_one_object_are_not_what_shows_its_pose():
+    rng = np.random.default_rng(8)
+    owner = np.repeat(np.arange(80), 10)
+    shots = rng.normal(size=(80, 6))[owner] + 0.02 * rng.normal(size=(800, 6))  # every pose of objects is as likely
+    assert support(samples_of(shots, cluster=owner), QUARTER, "vector")["status"] == "shown"
+    alone = support(samples_of(shots), QUARTER, "vector")
+    assert alone["overlap"] < 0.1  # as independent samples they would seem to show no turned pose
+
+
 @pytest.mark.parametrize("d", [2, 10])
 def test_vectors_of_one_sector_do_not_show_turns(d):
     rng = np.random.default_rng(3)

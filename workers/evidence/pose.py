@@ -57,7 +57,7 @@ def pose_predicts_label(
     own = _bits(pose, codes)
     as_large = sum(_bits(rng.permutation(pose), codes) >= own - 1e-12 for _ in range(_REPLICATES))
     bias = (len(np.unique(pose)) - 1) * (len(np.unique(codes)) - 1) / (2.0 * len(judge) * np.log(2.0))
-    return {"bits": max(0.0, own - bias), "p_value": (1 + as_large) / (1 + _REPLICATES)}
+    return {"bits": max(0.0, float(own - bias)), "p_value": (1 + as_large) / (1 + _REPLICATES)}
 
 
 def _functionals(x: Array, codes: IntArray, rng: np.random.Generator) -> list[Array]:
