@@ -64,9 +64,9 @@ def worth_in_words(plan: dict[str, Any], worth: list[dict[str, Any]], order: Seq
     if saved["factor"] is None or (saved["low"] or 0.0) <= 1.0:
         return ""
     name, least = plan["nodes"][order[0]]["name"], "at least " if saved["bound"] == "at_least" else "about "
-    high = "beyond" if saved["high"] is None else f"{saved['high']:.1f}"
+    high = "or more" if saved["high"] is None else f"to {saved['high']:.1f}"
     # With one training a size the interval knows of the rows alone: too little to be quoted.
-    known = f"{saved['low']:.1f} to {high}" if found["seeds"] > 1 else "one training"
+    known = f"{saved['low']:.1f} {high}" if found["seeds"] > 1 else "one training"
     return f" {name} is worth {least}{saved['factor']:.1f} times the labels ({known})."
 
 

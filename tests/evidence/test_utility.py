@@ -145,6 +145,6 @@ def test_the_summary_names_the_labels_saved_only_where_they_are_clearly_saved():
         return worth_in_words(plan, [{"position": 1, "seeds": seeds, "labels_saved": saved}], [1, 0])
 
     assert said(2.2, 3.0, 3) == " C4 is worth about 2.6 times the labels (2.2 to 3.0)."
-    assert said(2.2, None, 3, "at_least") == " C4 is worth at least 2.6 times the labels (2.2 to beyond)."
+    assert said(2.2, None, 3, "at_least") == " C4 is worth at least 2.6 times the labels (2.2 or more)."
     assert said(2.2, 3.0, 1) == " C4 is worth about 2.6 times the labels (one training)."
     assert said(0.9, 3.0, 3) == said(None, 3.0, 3) == worth_in_words(plan, [], []) == ""
