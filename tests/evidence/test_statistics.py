@@ -55,6 +55,14 @@ def test_a_blind_or_ignorant_witness_is_not_heard():
     assert defect([blind, ignorant], 0) is UNKNOWN
 
 
+def test_a_witness_that_says_nothing_but_the_constant_is_not_heard_for_its_rounding():
+    """Outputs shrunk to the constant beat it by a last bit on every row: no spread, and no information."""
+    constant = np.ones(600)
+    silent = Witness("silent", constant - 6e-8, constant, np.zeros((1, 600)), np.arange(600))
+    assert not silent.informed
+    assert defect([silent], 0) is UNKNOWN
+
+
 def test_weights_come_from_validation_where_it_was_kept():
     """Luck on the tested rows must not choose who testifies about them."""
     rng = np.random.default_rng(7)

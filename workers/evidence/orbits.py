@@ -18,6 +18,7 @@ from workers.intervals import cluster_moments, mean_and_error
 LEVEL = 0.05
 CROSS_FITTED = 2.0  # variance of a mean over folds, relative to what independent rows would have; see docs/evidence.md
 _GATE = 3.0  # standard errors by which a witness must beat the best constant
+_ROUNDING = 1e-5  # share of the loss; outputs that are constant to the last bit may beat the constant everywhere
 _NEAR_BEST = 0.85  # witnesses that learned at least this share of what the best one did testify
 
 
@@ -47,7 +48,7 @@ class Witness:
     @property
     def informed(self) -> bool:
         """Whether it beats the best constant clearly enough to be heard."""
-        return self.gain[1] > _GATE
+        return self.gain[0] > _ROUNDING and self.gain[1] > _GATE
 
     @property
     def standing(self) -> float:
