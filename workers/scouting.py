@@ -31,7 +31,7 @@ from workers.samples import Samples
 from workers.witnesses import Predictor
 
 _FEWEST = 8  # samples that must be set aside for anything to be found
-_SURE = 2.0
+_SURE = 1.0  # standard errors by which a label action must beat labels in place to be proposed
 
 
 def find_label_actions(

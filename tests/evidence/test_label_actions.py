@@ -57,16 +57,15 @@ def test_labels_that_stay_are_left_in_place():
     assert action.better == 0.0
 
 
-def test_chance_does_not_move_labels():
+def test_labels_that_stay_are_left_in_place_by_a_weak_predictor_too():
     rng = np.random.default_rng(1)
     moving = 0
     for _ in range(50):
         y = rng.integers(4, size=100)
-        said = predictions(rng, y, [np.arange(4)], 4, 0.0)
-        action = permutation_action(SQUARE, [Moved(QUARTER, *said[0])], y, np.arange(100))
+        (said,) = predictions(rng, y, [np.arange(4)], 4, 0.7)
+        action = permutation_action(SQUARE, [Moved(QUARTER, *said)], y, np.arange(100))
         moving += any((m != np.arange(4)).any() for m in action.maps)
-    # The best of 16 permutations beats labels in place by two standard errors more often than one alone would.
-    assert moving < 25
+    assert moving < 5
 
 
 def test_what_is_found_on_some_samples_and_tested_on_others_is_tested_fairly():

@@ -50,6 +50,15 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def balance(tmp_path: Path) -> Path:
+    """120 times four weights on a balance, and the side it tips to; read backwards the sides are exchanged."""
+    x = np.random.default_rng(0).lognormal(0.0, 0.6, size=(120, 4)).astype(np.float32)
+    path = tmp_path / "balance.npz"
+    np.savez(path, x=x, y=np.where(x @ [-3.0, -1.0, 1.0, 3.0] > 0, "right", "left"))
+    return path
+
+
+@pytest.fixture
 def question() -> dict[str, Any]:
     """A search of three candidates that takes seconds."""
     return {

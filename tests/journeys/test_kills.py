@@ -30,3 +30,21 @@ def test_a_killed_process_costs_time_only(
         assert run.ranking == expected
         assert run.recorded_twice == 0
         assert run.recovery_seconds is None or run.recovery_seconds <= LEASE_SECONDS + 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["trainer", "worker", "api"])
+def test_a_process_killed_about_when_the_scout_is_done_costs_time_only(
+    start: Callable[..., Service], balance: Path, question: dict[str, Any], victim: str
+) -> None:
+    service = start()
+    dataset = service.client.upload(balance)
+    backwards = {"group": "custom", "name": "backwards", "generators": [[3, 2, 1, 0]], "labels": "permutation"}
+    request = question | {"dataset_id": dataset["id"], "candidates": [backwards], "budget": {"max_epochs": 20}}
+    expected, seconds = undisturbed(service, request)
+    assert {row["labels"] for row in expected if "labels" in row} == {"trivial", "permutation"}
+    for share in (0.1, 0.25):
+        run = disturbed(service, request, victim, delay=share * seconds)
+        assert run.state == "done"
+        assert run.ranking == expected
+        assert run.recorded_twice == 0

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import redis
 
@@ -80,14 +79,10 @@ def test_a_data_set_gets_its_ranked_groups(start: Start, file: Path, question: d
     assert client.get("/readyz")["status"] == "ok"
 
 
-def test_a_label_action_is_found_and_the_pair_is_ranked(start: Start, tmp_path: Path, question: dict[str, Any]) -> None:
+def test_a_label_action_is_found_and_the_pair_is_ranked(start: Start, balance: Path, question: dict[str, Any]) -> None:
     service = start()
     client = service.client
-    rng = np.random.default_rng(0)
-    x = rng.lognormal(0.0, 0.6, size=(120, 4)).astype(np.float32)
-    sides = np.where(x @ [-3.0, -1.0, 1.0, 3.0] > 0, "right", "left")
-    np.savez(tmp_path / "balance.npz", x=x, y=sides)
-    dataset = client.upload(tmp_path / "balance.npz")
+    dataset = client.upload(balance)
     backwards = {"group": "custom", "name": "backwards", "generators": [[3, 2, 1, 0]], "labels": "permutation"}
     asked = question | {"dataset_id": dataset["id"], "candidates": [backwards], "budget": {"max_epochs": 20}}
     search = client.search(asked)

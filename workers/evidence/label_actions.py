@@ -23,7 +23,7 @@ _ALL_UP_TO = 6  # classes: 720 permutations are all looked at, more are searched
 _NEIGHBOURS_UP_TO = 12  # classes, for which exchanges of two classes are tried on top
 _COMBINATIONS = 4000
 _KEPT = 64  # consistent actions that are compared
-_SURE = 2.0  # standard errors by which a longer description must fit better than a shorter one
+_SURE = 1.0  # standard errors by which a longer description must fit better than a shorter one
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Action:
 def permutation_action(group: FiniteGroup, moved: Sequence[Moved], y: IntArray, cluster: IntArray) -> Action:
     """The permutations of the classes that make the labels y (n,) most likely, one for each generator.
 
-    Of the actions whose likelihood is within two standard errors of the best, the one that moves the fewest classes.
+    Of the actions whose likelihood is within one standard error of the best, the one that moves the fewest classes.
     `better` is in nats.
     """
     k = moved[0].there.shape[1]
@@ -79,7 +79,7 @@ def matrix_action(
     """The orthogonal maps of targets y (n, p) that predict best, one for each generator; `better` is squared error.
 
     Tried are signed permutations of the targets, the `natural` actions given, and the orthogonal maps of least squares
-    (Procrustes), made into an action by averaging over the group. The shortest description within two standard errors
+    (Procrustes), made into an action by averaging over the group. The shortest description within one standard error
     of the best is taken, in that order.
     """
     p = y.shape[1]
