@@ -34,7 +34,8 @@ def probabilities(task: dict[str, Any], weights: Weights) -> list[float]:
     scores = []
     for node in task["nodes"]:
         mine = [elements[c] for c in node["classes"]] if task["learned"] else []
-        term = consistency(mine, node["bits"], node["kernel"] - first, weights)
+        kernel = node["kernel"] - first if weights.kernel > 0.0 else None
+        term = consistency(mine, node["bits"], kernel, weights)
         scores.append(node["accuracy"] * task["learned"] + term - node["complexity"])
     return posterior(scores)
 

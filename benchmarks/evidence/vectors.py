@@ -306,11 +306,15 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=20_000)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--records", type=Path, default=None, help="also keep every task there, as lines of JSON")
     options = parser.parse_args()
     tasks: list[dict[str, Any]] = []
     with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as pool:
         for task in pool.map(_alone, range(options.first, options.first + options.tasks), chunksize=4):
             tasks.append(task)
+            if options.records is not None:
+                with options.records.open("a") as lines:
+                    lines.write(json.dumps(task) + "\n")
             if len(tasks) % 20 == 0 or len(tasks) == options.tasks:
                 kinds = {
                     "all": tasks,

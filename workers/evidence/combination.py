@@ -25,8 +25,8 @@ class Weights:
     objection: float
 
 
-REGRESSION = Weights(kernel=0.89, silence=0.38, objection=0.53)
-CLASSES = Weights(kernel=0.38, silence=1.32, objection=0.25)
+REGRESSION = Weights(kernel=0.75, silence=0.26, objection=0.55)
+CLASSES = Weights(kernel=0.32, silence=1.06, objection=0.26)
 ORBITS_ALONE = Weights(kernel=0.0, silence=1.22, objection=0.72)
 
 
@@ -35,21 +35,23 @@ def consistency(
 ) -> float:
     """Evidence for a group, in bits, from the log2 Bayes factors of its element classes and its kernel evidence.
 
-        kernel * trust * kernel_bits + silence * rank * mean of max(b, 0) + objection * sum of min(b, 0)
+        kernel * k + min(complexity, max(k, 0) / 2) + silence * rank * mean of max(b, 0) + objection * sum of min(b, 0)
 
     `complexity`: bits to name an element, for a listed group log2 of its order. A group has few generators and many
     elements, and where the generators hold so do the others: what speaks for the elements counts once for each of at
-    most `rank` = min(complexity, classes) generators. Every objection counts. `kernel_bits`: log2 of the evidence for
-    the group over that for the trivial one; None: missing, and left out. `trust`, from 0 to 1: the share of what the
-    best witness learned that the Gaussian process learned too.
+    most `rank` = min(complexity, classes) generators. Every objection counts. k = trust * kernel_bits; half of what
+    imposing the group gains pays for its complexity first. `kernel_bits`: log2 of the evidence for the group over that
+    for the trivial one; None: missing, and left out. `trust`, from 0 to 1: the share of what the best witness learned
+    that the Gaussian process learned too.
     """
-    kernel = 0.0 if kernel_bits is None else weights.kernel * trust * kernel_bits
+    k = 0.0 if kernel_bits is None else trust * kernel_bits
+    imposed = weights.kernel * k + min(complexity, 0.5 * max(k, 0.0))
     if not element_bits:
-        return kernel
+        return imposed
     rank = min(complexity, float(len(element_bits)))
     silence = sum(max(b, 0.0) for b in element_bits) / len(element_bits)
     objections = sum(min(b, 0.0) for b in element_bits)
-    return kernel + weights.silence * rank * silence + weights.objection * objections
+    return imposed + weights.silence * rank * silence + weights.objection * objections
 
 
 def weights_for(*, kernel: bool, classification: bool) -> Weights:
