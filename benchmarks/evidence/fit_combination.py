@@ -4,8 +4,9 @@ The likelihood is the posterior probability of the planted group under the servi
 is held at .2 or more where kernel evidence exists: on these tasks the witnesses are the Gaussian processes themselves,
 and what they object to their evidence has counted already, but a network sees what a kernel cannot.
 
-    python -m benchmarks.evidence.fit_combination [--tasks 366] [--first 10000] [--records FILE]
+    python -m benchmarks.evidence.fit_combination [--tasks 366] [--first 10000] [--records FILE] [--halves]
 
+`--halves`: fit on the odd seeds and judge on the even ones, and the other way round (cross-validation).
 `--records`: a file of JSON lines to which finished tasks are added, so that a fit can be repeated or gone on with.
 """
 
@@ -20,10 +21,11 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 
-from benchmarks.evidence.vectors import record
+from benchmarks.evidence.vectors import record, reliability
 from workers.evidence.combination import Weights, consistency
 from workers.evidence.posterior import posterior
 
+RESULTS = Path(__file__).parents[1] / "results" / "combination.json"
 _LEAST_OBJECTION = 0.2
 
 
@@ -63,6 +65,7 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=366)
     parser.add_argument("--first", type=int, default=10_000)
     parser.add_argument("--records", type=Path, default=None)
+    parser.add_argument("--halves", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
     known: dict[int, dict[str, Any]] = {}
@@ -76,16 +79,33 @@ def main() -> None:
                 with options.records.open("a") as lines:
                     lines.write(json.dumps(known[seed]) + "\n")
         tasks.append(known[seed])
-    regressions = [t for t in tasks if t["task"] == "regression"]
-    classes = [t for t in tasks if t["task"] == "classification"]
-    for name, chosen, kernel in (
-        ("REGRESSION", regressions, True),
-        ("CLASSES", classes, True),
-        ("ORBITS_ALONE", tasks, False),
+    found: dict[str, Any] = {}
+    for name, task, kernel in (
+        ("REGRESSION", "regression", True),
+        ("CLASSES", "classification", True),
+        ("ORBITS_ALONE", None, False),
     ):
+        chosen = [t for t in tasks if task in (None, t["task"])]
+        if options.halves:
+            found[name] = reliability([j for k in (0, 1) for j in _judged(chosen, k, kernel=kernel)])
+            RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+            print(f"{name}: {json.dumps({key: value for key, value in found[name].items() if key != 'reliability'})}")
+            continue
         weights, lost = fit(chosen, kernel=kernel)
         values = ", ".join(f"{key}={value:.2f}" for key, value in vars(weights).items())
         print(f"{name} = Weights({values})  # {len(chosen)} tasks, {lost:.3f} nats a task")
+
+
+def _judged(tasks: list[dict[str, Any]], parity: int, *, kernel: bool) -> list[dict[str, Any]]:
+    """The tasks whose seed has this parity, with the answer under weights fitted on the others."""
+    weights, _ = fit([t for t in tasks if t["seed"] % 2 != parity], kernel=kernel)
+    judged = []
+    for task in tasks:
+        if task["seed"] % 2 == parity:
+            chances = probabilities(task, weights)
+            best = int(np.argmax(chances))
+            judged.append({**task, "posterior": chances[best], "exact": best == task["truth"]})
+    return judged
 
 
 if __name__ == "__main__":
