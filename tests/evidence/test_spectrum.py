@@ -132,6 +132,26 @@ def test_scalings_of_a_part_of_the_range():
     assert said.reach == (1.19, 1.3)
 
 
+def test_of_two_witnesses_on_one_curve_the_better_one_is_heard(tmp_path):
+    rng = np.random.default_rng(0)
+    trials = {}
+    for position, learned in enumerate((0.3, 0.8)):
+        here = tmp_path / str(position)
+        here.mkdir()
+        base = rng.normal(1.0 - learned, 0.1, (1, 400))
+        arrays = {"base": base, "constant": np.ones((1, 400)), "cluster": np.arange(400),
+                  "spectrum_rows": np.arange(0, 400, 2), "spectrum": rng.normal(0.0, 0.1, (2, 200))}  # fmt: skip
+        for name, array in arrays.items():
+            np.save(here / f"{name}.npy", array)
+        about = {"kind": "turns", "coordinates": [0, 1], "labels": "trivial", "at": [90.0, 180.0], "shown": [1.0, 1.0],
+                 "named": [], "towards": []}  # fmt: skip
+        files = {name: str(here / name) for name in (f"{n}.npy" for n in arrays)}
+        trials[position] = {"metrics": {"spectrum": {"curves": [about]}, "folds": 2}, "arrays": files}
+    ((_, curve, learned),) = found_curves(trials)
+    assert 0.75 < learned < 0.85
+    assert (curve.dependence, len(curve.gains)) == (2.0, 200)
+
+
 def test_a_centre_off_the_origin_is_found_with_its_interval():
     curve = measured("centres", lambda c: abs(c - 0.4), np.arange(-1.0, 1.01, 0.1))
     said = read_centres(curve, band(curve, 0.05))

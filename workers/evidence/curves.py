@@ -106,8 +106,11 @@ class Spectrum:
 
 def found_curves(done: dict[int, dict[str, Any]]) -> list[tuple[dict[str, Any], Curve, float]]:
     """Every curve that a finished trial measured and whose witness has learned something: (what the trial says about
-    it, the curve, the share of the best constant's loss that was learned)."""
-    found = []
+    it, the curve, the share of the best constant's loss that was learned).
+
+    Where two trials measured the same curve, as T and E do, the witness that learned more is heard.
+    """
+    found: dict[tuple[Any, ...], tuple[dict[str, Any], Curve, float]] = {}
     for _, trial in sorted(done.items()):
         described = trial["metrics"].get("spectrum", {}).get("curves")
         if not described:
@@ -123,8 +126,10 @@ def found_curves(done: dict[int, dict[str, Any]]) -> list[tuple[dict[str, Any], 
             curve = _curve(about, excess, constant - base, arrays["cluster"][rows], dependence)
             if informed(curve):
                 learned = float(curve.gains.mean() / max(constant.mean(), 1e-12))
-                found.append((about, curve, learned))
-    return found
+                key = (about["kind"], tuple(about["coordinates"]), about["labels"])
+                if key not in found or learned > found[key][2]:
+                    found[key] = (about, curve, learned)
+    return list(found.values())
 
 
 def spectra_at(curves: list[tuple[dict[str, Any], Curve, float]], tolerance: float) -> list[Spectrum]:
