@@ -106,6 +106,15 @@ def test_mirrors_that_the_data_does_not_show_stay_possible():
     assert said.not_told_apart == ("D1", "D2")
 
 
+def test_a_candidates_axis_that_is_neither_excluded_nor_within_is_listed_beside_the_best_one():
+    at = sorted({*AXES, 93.5, 94.5, 95.0, 95.5, 96.0, 96.5})
+    curve = measured("mirrors", lambda a: 2.0 * off(a - 95.7, 180.0), at, rows=60, named=(90.0,), noise=0.4)
+    said = read_mirrors(curve, band(curve, 0.05))
+    assert said.between == ()
+    assert {"D1", "C1"} <= set(said.not_told_apart)
+    assert any(name.startswith("D1@9") for name in said.not_told_apart)
+
+
 def test_every_mirror_or_none():
     harmless = measured("mirrors", lambda a: 0.0, AXES)
     assert read_mirrors(harmless, band(harmless, 0.05)).supported == ("O(2)",)

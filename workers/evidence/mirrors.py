@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -55,7 +55,7 @@ def _orders_between(axes: Array) -> float:
 @dataclass(frozen=True)
 class _Valley:
     """Neighbouring axes that are not refuted: the best of them with its interval, the extent of all, whether the best
-    is within the tolerance, and the axis of a candidate that lies in the interval."""
+    is within the tolerance and so is the axis of a candidate that lies in the interval, and that axis."""
 
     axis: float
     low: float
@@ -80,8 +80,8 @@ def _runs(inside: Array) -> list[list[int]]:
 
 def _valley(curve: Curve, found: Band, run: list[int]) -> _Valley:
     """The interval holds the axes that are not clearly worse than the one of least loss, by paired differences; it ends
-    at the first axis on either side that is, or that is refuted, and its middle is the best axis: losses near the axis
-    of a mirror are too alike for the least of them to say where it is."""
+    at the first axis on either side that is, or that is refuted, and the median of the axes in it is the best one:
+    losses near the axis of a mirror are too alike for the least of them to say where it is."""
     best = min((i for i in run if found.state[i] != "unseen"), key=lambda i: float(found.value[i]))
     worse = clearly_worse(curve, best) | found.where("refuted")
     n, least = len(worse), float(curve.at[best])
@@ -95,11 +95,13 @@ def _valley(curve: Curve, found: Band, run: list[int]) -> _Valley:
     while not worse[high % n]:
         high += 1
     ends = least + apart(low), least + apart(high)
-    axis = sum(ends) / 2
+    axis = least + float(np.median([apart(i) for i in range(low + 1, high)]))
     named = [a for a in curve.named if _holds((axis, *ends), a)]
     nearest = min(named, key=lambda a: abs((a - axis + 90.0) % 180.0 - 90.0), default=None)
     first, last = least + apart(run[0]), least + apart(run[-1])
-    return _Valley(axis, *ends, first, last, found.state[best] == "within", nearest)
+    # A candidate's axis that cannot be excluded, but is not within the tolerance itself, leaves the matter open.
+    settled = nearest is None or found.state[int(np.argmin(np.abs(curve.at - nearest)))] == "within"
+    return _Valley(axis, *ends, first, last, found.state[best] == "within" and settled, nearest)
 
 
 def _holds(axis: tuple[float, float, float], named: float) -> bool:
@@ -138,7 +140,7 @@ def _possible_dihedral(valleys: Sequence[_Valley], sure: Sequence[_Valley], unse
         for v in sure[:1] or valleys:
             wanted = v.axis + 180.0 / m * np.arange(m)
             if all(free(axis) for axis in wanted):
-                names.append(_mirror_group([v], m))
+                names += [_mirror_group([v], m), _mirror_group([replace(v, named=None)], m)][: 1 + (v not in sure)]
     return list(dict.fromkeys(names))
 
 
