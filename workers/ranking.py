@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from models.groups.action import is_trivial
-from workers.evidence.combination import consistency, kernel_trust, weights_for
+from workers.evidence.combination import consistency, kernel_signal, kernel_trust, weights_for
 from workers.evidence.curves import Spectrum, found_curves, refuting, spectra_at
 from workers.evidence.decision import TOLERANCES, Decision, MoreData, closure_warnings, more_data, sweep_step
 from workers.evidence.duplicates import duplicate_warnings
@@ -183,7 +183,8 @@ def _terms(
         kernel = done[position]["metrics"]["log2_evidence"] - done[base]["metrics"]["log2_evidence"]
     weights = weights_for(kernel=kernel is not None, classification=metrics[0].get("kernel_task") == "classification")
     if not learned:
-        return Terms(0.0, consistency([], complexity, kernel, weights), complexity)
+        heard = kernel if kernel is not None and kernel_signal(metrics) else None
+        return Terms(0.0, consistency([], complexity, heard, weights), complexity)
     elements = [m.log2_bayes_factor for m in members]
     # A candidate that was spared its training is given the accuracy of the one that knows no symmetry.
     trained = done[base] if "spared" in done[position]["metrics"] else done[position]

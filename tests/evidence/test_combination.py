@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.evidence.combination import CLASSES, ORBITS_ALONE, REGRESSION, consistency, kernel_trust, weights_for
+from workers.evidence.combination import (
+    CLASSES,
+    ORBITS_ALONE,
+    REGRESSION,
+    consistency,
+    kernel_signal,
+    kernel_trust,
+    weights_for,
+)
 from workers.evidence.posterior import posterior
 
 bits = st.floats(-60, 12)
@@ -58,3 +66,9 @@ def test_a_process_that_learned_little_is_trusted_little():
     assert trust(0.8, -0.3) == 0.0
     assert trust(-0.1, -0.3) == 1.0
     assert kernel_trust([{"witnesses": ["C2"], "validation_shares": [0.8]}]) == 1.0
+
+
+def test_a_process_that_sees_only_noise_says_nothing():
+    quiet, loud = {"log2_evidence": -9.0, "kernel_noise": 0.97}, {"log2_evidence": -5.0, "kernel_noise": 0.3}
+    assert kernel_signal([quiet, loud])
+    assert not kernel_signal([quiet, {**loud, "log2_evidence": -20.0}])
