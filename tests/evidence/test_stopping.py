@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.evidence.test_trials import by_name, mirror_images
-from workers.evidence.stopping import Bets, log_e_value, settled
+from workers.evidence.stopping import Bets, log_e_values, settled
 from workers.stopping import saved
 
 
@@ -34,7 +34,7 @@ def test_e_values_of_fair_bets_have_expectation_one_at_most():
     values = []
     for _ in range(4000):
         z = rng.choice([-1.0, 3.0], size=12, p=[0.75, 0.25])
-        values.append(np.exp(log_e_value(z, np.zeros(12, int), np.arange(12), 3.0)))
+        values.append(np.exp(log_e_values(z, np.zeros(12, int), np.arange(12), 3.0)[0]))
     assert np.mean(values) < 1.0 + 3.0 * np.std(values) / np.sqrt(len(values))
     assert np.mean(values) > 0.5
 
@@ -47,10 +47,19 @@ def test_clear_defects_are_broken_and_clear_symmetries_kept():
     assert settled(witnesses(rng, 20, 0.05), 0.05, 0.05) == [None]
 
 
+def test_a_witness_worse_than_the_constant_breaks_nothing():
+    rng = np.random.default_rng(3)
+    excess = rng.choice([-0.3, 0.3], size=(1, 3000))
+    worse = Bets(0.5, np.full(3000, -0.6), excess, 2.0, np.arange(3000), np.arange(3000) % 2)
+    assert settled([worse], 0.05, 0.05) == [None]
+    better = Bets(0.5, np.full(3000, 0.6), excess, 2.0, np.arange(3000), np.arange(3000) % 2)
+    assert settled([better], 0.05, 0.05) != ["broken"]
+
+
 def test_a_cluster_of_copies_bets_once():
     z = np.full(30, 0.5)
-    alone = log_e_value(z[:3], np.zeros(3, int), np.arange(3), 1.0)
-    copies = log_e_value(z, np.zeros(30, int), np.repeat(np.arange(3), 10), 1.0)
+    alone = log_e_values(z[:3], np.zeros(3, int), np.arange(3), 1.0)
+    copies = log_e_values(z, np.zeros(30, int), np.repeat(np.arange(3), 10), 1.0)
     assert copies == pytest.approx(alone)
 
 

@@ -9,7 +9,9 @@ tolerance's share of the bounded gain, u = z / (largest |z|), and
     E = mean over stakes s of prod over clusters of (1 + s u)
 
 has expectation at most 1 when the defect of g, measured in the bounded loss, is at most the tolerance; so has it with
-1 - s u when the defect is at least the tolerance. Predictors differ between folds, so the folds' e-values are averaged.
+1 - s u when the defect is at least the tolerance. A predictor that does worse than the constant has no defect: z would
+be positive where nothing is broken. So a fold's e-value is the smaller one of E and of that against "the gain is at most
+zero", which is an e-value for both. Predictors differ between folds, so the folds' e-values are averaged.
 Every witness has a share of the whole that was fixed before it was heard, and the shares sum to at most 1: what has
 been gathered then only grows, and its last value has expectation at most 1, so it may be looked at after every witness.
 """
@@ -41,8 +43,8 @@ class Bets:
     fold: Array
 
 
-def log_e_value(z: Array, fold: Array, cluster: Array, largest: float) -> float:
-    """Natural logarithm of the e-value against "the mean of z is at most 0"; z (rows,) in [-largest, largest].
+def log_e_values(z: Array, fold: Array, cluster: Array, largest: float) -> Array:
+    """Natural logarithms of each fold's e-value against "the mean of z is at most 0"; z (rows,) in [-largest, largest].
 
     A cluster bets once, with the mean of its rows.
     """
@@ -52,24 +54,25 @@ def log_e_value(z: Array, fold: Array, cluster: Array, largest: float) -> float:
         _, codes = np.unique(cluster[rows], return_inverse=True)
         means = np.bincount(codes, weights=z[rows]) / np.bincount(codes)
         u = np.clip(means / largest, -1.0, 1.0)
-        logs.append([float(np.log1p(stake * u).sum()) for stake in STAKES])
-    return float(_log_mean(np.asarray(logs).ravel()))
+        logs.append(_log_mean(np.asarray([float(np.log1p(stake * u).sum()) for stake in STAKES])))
+    return np.asarray(logs)
 
 
 def settled(heard: Sequence[Bets], tolerance: float, alpha: float) -> list[str | None]:
     """For each class "broken", "kept" or None, all of them right at once with probability 1 - alpha, at any time."""
     classes = len(heard[0].excess) if heard else 0
+    learned = [log_e_values(bets.gain, bets.fold, bets.cluster, bets.bound) for bets in heard]
     found: list[str | None] = []
     for c in range(classes):
         totals = {"broken": -np.inf, "kept": -np.inf}
-        for bets in heard:
+        for bets, gained in zip(heard, learned, strict=True):
             if np.isnan(bets.excess[c]).any():
                 continue
             z = bets.excess[c] - tolerance * bets.gain
             largest = (1.0 + tolerance) * bets.bound
             for name, sign in (("broken", 1.0), ("kept", -1.0)):
-                value = log_e_value(sign * z, bets.fold, bets.cluster, largest) + np.log(bets.share)
-                totals[name] = np.logaddexp(totals[name], value)
+                each = np.minimum(log_e_values(sign * z, bets.fold, bets.cluster, largest), gained)
+                totals[name] = np.logaddexp(totals[name], _log_mean(each) + np.log(bets.share))
         limit = np.log(2.0 * classes / alpha)
         found.append(next((name for name, total in totals.items() if total >= limit), None))
     return found
