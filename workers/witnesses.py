@@ -106,10 +106,12 @@ def validation_share(losses: Sequence[Tensor]) -> float:
     """The share of the best constant's loss that a witness learned, on validation samples, less one standard error.
 
     `losses`: of the witness and of the constant, (2, samples) for each network or fold. A few samples that happen to be
-    easy must not put a witness before the others.
+    easy must not put a witness before the others. 0 where there are none, as in folds of a single cluster.
     """
     own, constant = torch.cat(list(losses), dim=1).double()
     gain = constant - own
+    if not len(gain):
+        return 0.0
     error = float(gain.std()) / math.sqrt(len(gain)) if len(gain) > 1 else math.inf
     return max((float(gain.mean()) - error) / max(float(constant.mean()), 1e-12), 0.0)
 

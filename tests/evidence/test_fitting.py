@@ -125,3 +125,7 @@ def test_the_exported_network_is_calibrated_as_the_witness_was(classification):
     trained = Trained(config, "", found.networks, found.temperatures, shift, [1.0] * len(shift))
     with torch.no_grad():
         torch.testing.assert_close(Predictor(trained)(x), found.predict(0, x), rtol=1e-5, atol=1e-5)
+
+
+def test_nothing_was_learned_where_no_sample_could_be_set_aside():
+    assert validation_share([torch.zeros(2, 0), torch.zeros(2, 0)]) == 0.0

@@ -103,6 +103,13 @@ def test_a_split_column_and_groups_are_honoured(search):
     assert len(set(np.load(trials[0]["arrays"]["cluster.npy"]).tolist())) == 15
 
 
+def test_two_clusters_cannot_decide(search):
+    x = np.random.default_rng(9).normal(size=(40, 2)).astype(np.float32)
+    ranking, _, trials = search(x, np.arange(40) % 2, ["C2"], groups=np.arange(40) // 20, epochs=2)
+    assert by_name(ranking)["C2"]["verdict"] == "undetermined"
+    assert trials[0]["metrics"]["validation_shares"] == [0.0, 0.0]
+
+
 def test_a_failed_trial_is_named_and_not_ranked(search):
     x, y = mirror_images(np.random.default_rng(7), 120)
     _, plan, trials = search(x, y, ["D1"], epochs=2)
