@@ -22,7 +22,7 @@ from models.networks.standardise import standardise
 from workers.artifacts import write_artifacts
 from workers.curves import PATIENCE, Train, learning_curve, seeds_of
 from workers.evidence.laws import data_laws
-from workers.evidence.support import support
+from workers.evidence.support import supports
 from workers.fitting import FitOptions, Fitted, Report, fit, predict
 from workers.folds import Array
 from workers.intervals import mean_interval
@@ -90,7 +90,7 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
         said.append(_testify("positions", other, samples, job, blind, constant, device))
         out_of_time |= other.out_of_time
     if is_trivial(node["spec"]):
-        metrics["support"] = [support(samples, a[0], dataset["domain"]) for a in class_actions(plan)]
+        metrics["support"] = supports(samples, [a[0] for a in class_actions(plan)], dataset["domain"])
         metrics["duplicates"] = samples.duplicates
         metrics["laws"] = data_laws(samples, plan, dataset["domain"])
         metrics["spectrum"] = write_spectra(out_dir, samples, fitted, job, device, deadline)

@@ -7,7 +7,7 @@ from models.groups.plan import plan_search
 from workers.evidence.laws import conditional_law, data_laws, element_laws, search_laws
 from workers.evidence.orbits import UNKNOWN, Defect
 from workers.evidence.pose import pose_predicts_label
-from workers.evidence.support import support
+from workers.evidence.support import support, supports
 from workers.evidence.verdicts import ClassEvidence
 from workers.samples import Samples
 
@@ -38,6 +38,16 @@ def test_images_of_one_sector_do_not_show_a_quarter_turn():
 def test_noise_in_many_dimensions_shows_every_pose():
     x = np.random.default_rng(1).normal(size=(400, 1, 14, 14))
     assert support(samples_of(x), QUARTER, "image2d")["status"] == "shown"
+
+
+def test_large_images_are_compared_as_small_ones_are():
+    small = stripes(np.random.default_rng(0), 300, np.pi / 6)
+    large = samples_of(np.kron(small, np.ones((1, 5, 5))), np.arange(300) % 2)  # more pixels than samples
+    first = support(samples_of(small), QUARTER, "image2d")
+    for found in supports(large, [QUARTER, QUARTER], "image2d"):
+        assert found["overlap"] == pytest.approx(first["overlap"], abs=0.02)
+        assert found["coverage"] == pytest.approx(first["coverage"], abs=0.02)
+    assert pose_predicts_label(large, QUARTER, 4, "image2d")["p_value"] > 0.01
 
 
 def test_a_pose_that_every_tenth_sample_has_is_shown():

@@ -24,6 +24,7 @@ _COMPONENTS = 24
 _NEAREST = 0.5  # of the neighbour's distance, whatever the dimension
 _FEWEST = 40
 _AGREEING = 0.9
+_CHUNK = 1024  # samples
 
 
 class NearCopies:
@@ -63,8 +64,9 @@ class NearCopies:
         return np.stack([i[kept], j[kept]])
 
     def _view(self, x: Array) -> Array:
-        centred = (_flat(x) - self._mean) / self._scale
-        return np.asarray(centred if self._axes is None else centred @ self._axes)
+        parts = np.array_split(_flat(x), max(1, len(x) // _CHUNK))  # in double precision only a part at a time
+        centred = ((part - self._mean) / self._scale for part in parts)
+        return np.concatenate([part if self._axes is None else part @ self._axes for part in centred])
 
 
 def near_links(

@@ -17,6 +17,8 @@ from workers.folds import Array, IntArray
 from workers.samples import Samples
 
 _ROWS = 1200
+_FEWEST = 100
+_MOST = 50_000_000  # numbers in all copies of all samples, so that large images fit in memory
 _ELEMENTS = 16
 _CLASSES = 10
 _REPLICATES = 199
@@ -37,7 +39,8 @@ def pose_predicts_label(
         return {"bits": None, "p_value": None}
     rng = np.random.default_rng([seed, 4])
     _, first = np.unique(samples.cluster, return_index=True)
-    rows = rng.permutation(first)[:_ROWS]
+    most = max(_FEWEST, _MOST // (elements * int(np.prod(samples.x.shape[1:]))))
+    rows = rng.permutation(first)[: min(_ROWS, most)]
     if len(rows) < 4:
         return {"bits": None, "p_value": None}
     steps = [k * (size // elements) for k in range(elements)]

@@ -9,9 +9,9 @@ tolerance's share of the bounded gain, u = z / (largest |z|), and
     E = mean over stakes s of prod over clusters of (1 + s u)
 
 has expectation at most 1 when the defect of g, measured in the bounded loss, is at most the tolerance; so has it with
-1 - s u when the defect is at least the tolerance. A predictor that does worse than the constant has no defect: z would
-be positive where nothing is broken. So a fold's e-value is the smaller one of E and of that against "the gain is at most
-zero", which is an e-value for both. Predictors differ between folds, so the folds' e-values are averaged.
+1 - s u when the defect is at least the tolerance. A predictor that does worse than the constant has no defect, but z
+would be positive where nothing is broken. So a fold's e-value is the smaller one of E and of the same bet against "the
+gain is at most zero", which is valid for both. Predictors differ between folds: the folds' e-values are averaged.
 Every witness has a share of the whole that was fixed before it was heard, and the shares sum to at most 1: what has
 been gathered then only grows, and its last value has expectation at most 1, so it may be looked at after every witness.
 """

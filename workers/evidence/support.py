@@ -7,6 +7,7 @@ moved samples from samples says how often the data shows what it is given.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,8 @@ SHOWN = 0.6
 NOT_SHOWN = 0.3
 
 
-def support(samples: Samples, action: dict[str, Any], domain: str) -> dict[str, Any]:
-    """{status, p_value, overlap, coverage} of moved samples in the data.
+def supports(samples: Samples, actions: Sequence[dict[str, Any]], domain: str) -> list[dict[str, Any]]:
+    """{status, p_value, overlap, coverage} of samples moved by each action, in the data.
 
     `overlap`: the share of moved samples as near to the data as 95 % of samples are. `coverage`: the share of moved
     samples where, by a classifier's calibrated odds, the data has at least a twentieth of the density of moved samples.
@@ -45,25 +46,30 @@ def support(samples: Samples, action: dict[str, Any], domain: str) -> dict[str, 
     """
     reference, probes = _parts(samples.cluster)
     trained = np.random.default_rng(2).permutation(reference)[:_TRAINED]
-    unmoved = {"fit": _sham(samples.x[trained], action), "probe": _sham(samples.x[probes], action)}
-    moved = {"fit": _moved(samples.x[trained], action, domain), "probe": _moved(samples.x[probes], action, domain)}
     view = _View(_flat(samples.x[reference]), domain)
     tree = cKDTree(view(_flat(samples.x[reference])))
-    near = np.asarray(tree.query(view(_flat(unmoved["probe"])))[0])
-    far = np.asarray(tree.query(view(_flat(moved["probe"])))[0])
-    overlap = float((far <= np.quantile(near, 0.95) + 1e-9).mean())
     _, codes = np.unique(samples.cluster[probes], return_inverse=True)
-    difference = np.bincount(codes, far - near) / np.bincount(codes)
-    p_value = 1.0
-    if np.abs(difference).max() > 1e-12:
-        p_value = float(stats.wilcoxon(difference, alternative="greater").pvalue)
-    shown = coverage(
-        view(_flat(unmoved["fit"])),
-        view(_flat(moved["fit"])),
-        view(_flat(unmoved["probe"])),
-        view(_flat(moved["probe"])),
-    )
-    return {"status": status(overlap, shown), "p_value": p_value, "overlap": overlap, "coverage": shown}
+    found = []
+    for action in actions:
+        fit, fit_moved, probe, probe_moved = (
+            view(_flat(change(samples.x[rows], action, domain)))
+            for rows in (trained, probes)
+            for change in (_sham, _moved)
+        )
+        near, far = np.asarray(tree.query(probe)[0]), np.asarray(tree.query(probe_moved)[0])
+        overlap = float((far <= np.quantile(near, 0.95) + 1e-9).mean())
+        difference = np.bincount(codes, far - near) / np.bincount(codes)
+        p_value = 1.0
+        if np.abs(difference).max() > 1e-12:
+            p_value = float(stats.wilcoxon(difference, alternative="greater").pvalue)
+        shown = coverage(fit, fit_moved, probe, probe_moved)
+        found.append({"status": status(overlap, shown), "p_value": p_value, "overlap": overlap, "coverage": shown})
+    return found
+
+
+def support(samples: Samples, action: dict[str, Any], domain: str) -> dict[str, Any]:
+    """`supports` of one action."""
+    return supports(samples, [action], domain)[0]
 
 
 def status(overlap: float, shown: float) -> str:
@@ -140,8 +146,7 @@ class _View:
         self.axes: Array | None = None
         if reference.shape[1] > _COMPONENTS:
             centred = (reference - self.mean) / self.scale
-            d = centred.shape[1]
-            _, self.axes = eigh(centred.T @ centred, subset_by_index=[d - _COMPONENTS, d - 1])
+            self.axes = _principal(centred)
 
     def __call__(self, x: Array) -> Array:
         centred = (x - self.mean) / self.scale
@@ -152,6 +157,16 @@ class _View:
         return np.concatenate([inside, left[:, None]], axis=1)
 
 
+def _principal(centred: Array) -> Array:
+    """Leading principal axes of the rows, (d, _COMPONENTS at most), by the smaller of the two matrices of products."""
+    m, d = centred.shape
+    if m >= d:
+        return np.asarray(eigh(centred.T @ centred, subset_by_index=[d - _COMPONENTS, d - 1])[1])
+    squares, vectors = eigh(centred @ centred.T, subset_by_index=[max(0, m - _COMPONENTS), m - 1])
+    axes = centred.T @ vectors[:, squares > 1e-12 * max(float(squares[-1]), 1e-300)]
+    return np.asarray(axes / np.linalg.norm(axes, axis=0))
+
+
 def _flat(x: Array) -> Array:
     return np.asarray(x.reshape(len(x), -1).astype(np.float64))
 
@@ -160,5 +175,5 @@ def _moved(x: Array, action: dict[str, Any], domain: str) -> Array:
     return np.asarray(transform_samples(torch.from_numpy(x), action, domain).numpy())
 
 
-def _sham(x: Array, action: dict[str, Any]) -> Array:
+def _sham(x: Array, action: dict[str, Any], _domain: str) -> Array:
     return np.asarray(sham_samples(torch.from_numpy(x), action).numpy())
