@@ -14,7 +14,7 @@ from app.dependencies import CurrentStorage, ReadAccess, Reader
 from app.errors import Problem
 from app.schemas.common import CandidateId, problems
 from app.schemas.equivariance import EquivarianceReport
-from app.schemas.searches import CandidateItem
+from app.schemas.rankings import CandidateItem
 from app.services import evidence
 
 router = APIRouter(prefix="/v1", tags=["candidates"])

@@ -13,8 +13,10 @@ from app.pagination import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, encode_c
 from app.routes.groups import Domain
 from app.schemas.common import GroupFilter, SearchId, problems
 from app.schemas.curves import Curves
+from app.schemas.elements import ElementList, Lattice
 from app.schemas.evidence import SearchEvidence
-from app.schemas.searches import ElementList, Lattice, Ranking, RankingsList, Verdict
+from app.schemas.rankings import Ranking, RankingsList
+from app.schemas.searches import Verdict
 from app.services import curves, evidence, report
 from app.services.searches import timestamp
 

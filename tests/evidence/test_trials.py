@@ -5,8 +5,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from app.schemas.elements import ElementItem
 from app.schemas.evidence import SearchEvidence
-from app.schemas.searches import ElementItem
 from workers.ranking import rank_search
 
 
