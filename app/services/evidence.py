@@ -112,8 +112,8 @@ def candidate(session: Session, owner: str, candidate_id: str) -> dict[str, Any]
 
 
 def has_model(row: AnyRow) -> bool:
-    """Whether a candidate was trained, and left its files."""
-    return bool(row.state == states.DONE and row.prefix)
+    """Whether a candidate was trained, and left its files; one that was spared its training is done without."""
+    return bool(row.state == states.DONE and row.prefix and not _spared(row))
 
 
 def artifact_key(row: AnyRow, filename: str, storage: Storage) -> str:
@@ -122,13 +122,19 @@ def artifact_key(row: AnyRow, filename: str, storage: Storage) -> str:
     Raises Problem: 409 for a candidate that is not trained, 404 with the reason where there is no such file.
     """
     if not has_model(row):
-        raise Problem(409, "Not in this state", f"The candidate is {row.state}: it has no network.", slug="state")
+        why = f"it was not trained, as {spared}" if (spared := _spared(row)) else "it has no network"
+        raise Problem(409, "Not in this state", f"The candidate is {row.state}: {why}.", slug="state")
     prefix = row.prefix.rstrip("/")
     key = f"{prefix}/{filename}"
     if key not in storage.list(prefix):
         reason = ((row.metrics or {}).get("missing") or {}).get(filename) or "Nothing was stored for this candidate."
         raise Problem(404, f"No {filename}", reason, slug="not-found")
     return key
+
+
+def _spared(row: AnyRow) -> str | None:
+    """Why a candidate was not trained in a search that stops early."""
+    return (row.metrics or {}).get("spared")
 
 
 def _planned(session: Session, owner: str, search_id: str) -> AnyRow:

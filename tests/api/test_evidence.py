@@ -102,6 +102,17 @@ def test_model_is_streamed_from_storage(client: TestClient, app: FastAPI, rows: 
     assert client.get(address, params={"format": "pickle"}).status_code == 422
 
 
+def test_a_candidate_that_was_spared_has_no_network(client: TestClient, rows: Rows) -> None:
+    trial = rows.trials(rows.search(state="done"))[2]
+    with rows.writer.begin() as session:
+        session.get_one(Trial, trial.id).metrics = {"parameters": 1234, "spared": "the half turn is no symmetry"}
+    body = client.get(f"/v1/candidates/{trial.id}").json()
+    assert (body["has_model"], body["state"]) == (False, "done")
+    answer = client.get(f"/v1/candidates/{trial.id}/model")
+    assert answer.status_code == 409
+    assert "the half turn is no symmetry" in answer.json()["detail"]
+
+
 REPORT = {
     "items": [
         {"element": "r90", "angle_degrees": 90.0, "member": True, "where": "centre", "band": "pi/4",
