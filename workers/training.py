@@ -20,13 +20,13 @@ from models.networks.matching import WIDTHS, network_cost
 from models.networks.planned import planned_config
 from models.networks.standardise import standardise
 from workers.artifacts import write_artifacts
-from workers.curves import PATIENCE, Train, learning_curve, seeds_of
 from workers.evidence.laws import data_laws
 from workers.evidence.support import supports
 from workers.fitting import FitOptions, Fitted, Report, fit, predict
 from workers.folds import Array
 from workers.intervals import mean_interval
 from workers.kernel_evidence import kernel_said
+from workers.learning_curves import PATIENCE, Train, learning_curve, seeds_of
 from workers.samples import Samples, class_actions, constant_losses, interpolates, load_samples
 from workers.scouting import find_label_actions
 from workers.spectra import write_spectra

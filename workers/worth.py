@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from models.groups.action import is_trivial
-from workers.evidence.utility import Curve, Resampling, compare, resampling
+from workers.evidence.utility import LearningCurve, Resampling, compare, resampling
 from workers.folds import Array
 from workers.intervals import mean_interval
 
@@ -86,6 +86,6 @@ def _array(trial: dict[str, Any], name: str) -> Array:
     return found
 
 
-def _curve(trial: dict[str, Any]) -> Curve:
+def _curve(trial: dict[str, Any]) -> LearningCurve:
     labels = [np.nan if m is None else m for m in trial["metrics"]["curve"]["labels"]]
-    return Curve(np.asarray(labels), _array(trial, "curve_bits").astype(float))
+    return LearningCurve(np.asarray(labels), _array(trial, "curve_bits").astype(float))

@@ -5,9 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from workers.curves import subset
 from workers.evidence.utility import (
-    Curve,
+    LearningCurve,
     code_length,
     compare,
     draws_of,
@@ -18,6 +17,7 @@ from workers.evidence.utility import (
     resampling,
 )
 from workers.folds import Split
+from workers.learning_curves import subset
 from workers.worth import worth_in_words
 
 LABELS = np.array([100.0, 200.0, 400.0, 800.0, 1600.0])
@@ -31,7 +31,7 @@ def power_law(labels, factor=1.0):
 def curve(factor, rng, rows=600, seeds=3, noise=0.3, shared=None):
     """A curve over rows that differ in difficulty; `shared` (rows,) is the part all candidates have in common."""
     own = rng.normal(0.0, noise, (seeds, len(LABELS), rows)) + (0.0 if shared is None else shared)
-    return Curve(LABELS, power_law(LABELS, factor)[None, :, None] + own)
+    return LearningCurve(LABELS, power_law(LABELS, factor)[None, :, None] + own)
 
 
 @pytest.mark.parametrize("factor", [0.3, 0.6, 1.0, 2.0, 3.0, 7.0])
@@ -58,7 +58,7 @@ def test_beyond_the_sizes_a_factor_is_a_bound():
 
 def test_a_flat_reference_saves_nothing_and_says_so():
     rng = np.random.default_rng(1)
-    flat = Curve(LABELS, 1.0 + rng.normal(0, 0.1, (3, 5, 300)))
+    flat = LearningCurve(LABELS, 1.0 + rng.normal(0, 0.1, (3, 5, 300)))
     found = compare(curve(2.0, rng, 300), flat, resampling(np.arange(300), 0), 1.0, 0)
     assert found["labels_saved"]["factor"] is None
     assert "does not clearly improve" in found["labels_saved"]["reason"]

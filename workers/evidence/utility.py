@@ -21,7 +21,7 @@ _EDGE = 1e-9
 
 
 @dataclass(frozen=True)
-class Curve:
+class LearningCurve:
     """Held-out losses of one candidate.
 
     `labels` (sizes,): samples that the networks of each size learned from, rising. `bits` (seeds, sizes, rows): loss of
@@ -49,7 +49,7 @@ def resampling(cluster: Array, seed: int, draws: int = DRAWS) -> Resampling:
     return Resampling(weights, np.asarray(codes, dtype=np.int64))
 
 
-def both(first: Curve, second: Curve) -> tuple[Array, Array]:
+def both(first: LearningCurve, second: LearningCurve) -> tuple[Array, Array]:
     """The sizes at which two curves have losses, and these losses: (sizes,), (2, seeds, sizes, rows).
 
     Rows and seeds that one of the two lacks are left out of both, so that what remains is paired.
@@ -177,7 +177,7 @@ def labels_saved(
     }
 
 
-def compare(own: Curve, base: Curve, again: Resampling, first: float, seed: int) -> dict[str, Any]:
+def compare(own: LearningCurve, base: LearningCurve, again: Resampling, first: float, seed: int) -> dict[str, Any]:
     """{bits_saved_against_trivial, labels_saved} of a candidate against the reference, from what both were tested on.
 
     `first`: bits a sample of the code for the first block. Bits saved are those of the whole prequential code; None

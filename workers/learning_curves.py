@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from workers.evidence.utility import Curve, code_length, draws_of, interval, means, resampling
+from workers.evidence.utility import LearningCurve, code_length, draws_of, interval, means, resampling
 from workers.fitting import FitOptions, Fitted, Report, batch_size, predict
 from workers.folds import VALIDATION_SHARE, Array, IntArray, Split
 from workers.samples import Samples
@@ -195,7 +195,7 @@ def _losses(fitted: Fitted, k: int, fold: int, samples: Samples, constant: Array
 def _summary(labels: Array, found: Array, samples: Samples, constant: Array) -> dict[str, Any]:
     """Sizes, losses, accuracy or R2 with intervals, and the prequential code length of one candidate."""
     known = ~np.isnan(labels)
-    curve = Curve(labels[known], found[0][:, known])
+    curve = LearningCurve(labels[known], found[0][:, known])
     again = resampling(samples.cluster[np.concatenate(samples.tests)], 0)
     middle, drawn = means(curve.bits), draws_of(curve.bits, again, 0)
     if samples.classification:
