@@ -30,6 +30,7 @@ Array = NDArray[Any]
 Row = dict[str, Any]
 RIVALS = 10.0  # groups whose posterior is within this factor of the best one's are not told apart
 MAX_CANDIDATES = 64
+_SPECTRUM = ("kind", "sentence", "not_told_apart", "between")
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ def judged(task: Task, plan: dict[str, Any], ranking: dict[str, Any]) -> Row:
     """What a ranking says, beside the truth.
 
     A certified group is false when one of its element classes is none of the truth's. `not_told_apart` are the groups
-    whose posterior is within RIVALS of the first row's.
+    whose posterior is within RIVALS of the first row's, and those that a spectrum leaves open beside it.
     """
     truth, true = truth_in(task, plan)
     nodes = {node["name"]: node for node in plan["nodes"]}
@@ -185,7 +186,11 @@ def judged(task: Task, plan: dict[str, Any], ranking: dict[str, Any]) -> Row:
     posteriors = {row["evidence"]["name"]: float(row["posterior"]) for row in rows}
     best = max(rows, key=lambda r: r["posterior"])["evidence"]["name"]
     certified = [name for name, found in verdicts.items() if found == "certified"]
+    spectra = [{key: s[key] for key in _SPECTRUM} for s in ranking["evidence"].get("spectrum") or []]
     close = [name for name, p in posteriors.items() if p * RIVALS >= posteriors[best]]
+    close += [
+        n for s in spectra if best in s["not_told_apart"] for n in s["not_told_apart"] if n in nodes and n not in close
+    ]
     row: Row = {
         "truth": truth,
         "best": best,
@@ -204,7 +209,8 @@ def judged(task: Task, plan: dict[str, Any], ranking: dict[str, Any]) -> Row:
         },
         "summary": ranking["summary"],
         "warnings": ranking["warnings"],
-        "found": ranking["evidence"],
+        "spectra": spectra,
+        "duplicates": ranking["evidence"].get("duplicates"),
     }
     row["expected"] = task.expected
     row["as_expected"] = task.check(row) if task.check else not row["false_certified"] and row["in_set"] is not False

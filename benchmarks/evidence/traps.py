@@ -86,8 +86,12 @@ def between_axes(truth: str, seed: int) -> Task:
     x = rng.normal(0, np.sqrt(2.0), (n, 2))
     margin, value = _between(x, angle)
     y = value + rng.normal(0, 0.05, n)
-    expected = "no symmetry certified"
-    return Task(x, y, _PLANE, "E", margin=margin, expected=expected, check=nothing_certified)
+    expected = "no symmetry certified; an axis between the candidates' named"
+
+    def check(row: Row) -> bool:
+        return nothing_certified(row) and any(s["between"] for s in row["spectra"])
+
+    return Task(x, y, _PLANE, "E", margin=margin, expected=expected, check=check)
 
 
 def _between(x: Array, angle: float) -> tuple[float, Array]:
