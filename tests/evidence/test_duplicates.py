@@ -31,6 +31,15 @@ def test_dense_vectors_are_not_copies(d, n):
     assert found <= 1
 
 
+def test_sparse_samples_are_not_copies():
+    rng = np.random.default_rng(5)
+    x = np.zeros((4000, 3000), dtype=np.float32)
+    for _ in range(3):
+        x[np.arange(4000), rng.integers(0, 3000, 4000)] = 1
+    x = np.unique(x, axis=0)
+    assert NearCopies(x, True).pairs().shape[1] == 0
+
+
 def test_heavy_tails_clusters_and_grids_are_not_copies():
     rng = np.random.default_rng(1)
     boards = np.unique(rng.integers(0, 3, (900, 9)), axis=0)

@@ -32,7 +32,7 @@ class NearCopies:
 
     def __init__(self, x: Array, standardise: bool) -> None:
         """x: (n, ...), different rows. `standardise`: coordinates have units of their own."""
-        flat = _flat(x)
+        self._flat = flat = _flat(x)
         rng = np.random.default_rng(0)
         chosen = np.sort(rng.permutation(len(flat))[:_REFERENCE])
         reference = flat[chosen].astype(np.float64)
@@ -52,6 +52,12 @@ class NearCopies:
         ratio = (_EXPECTED / (len(flat) * expected)) ** (1.0 / self.dimension)
         self._radius = ordered[:, -1] * min(ratio, _NEAREST)
         self._tree = cKDTree(self._points)
+        # The scale of all samples: what the reference does not show would seem to have a unit of its own.
+        columns = np.array_split(flat, max(1, flat.shape[1] // _COMPONENTS), axis=1)
+        every = np.concatenate([c.std(0) for c in columns]) if standardise else np.ones_like(spread)
+        self._unit = np.where(every > 1e-9, every, 1.0)
+        some, others = rng.integers(0, len(flat), (2, _REFERENCE))
+        self._apart = float(np.median(self._distances(flat, some[some != others], others[some != others])))
 
     def pairs(self, moved: Array | None = None) -> IntArray:
         """(2, pairs) of i, j with x_i (or moved_i) a near copy of x_j, i and j different."""
@@ -61,7 +67,18 @@ class NearCopies:
         j = np.fromiter((k for f in found for k in f), dtype=np.int64, count=len(i))
         close = np.linalg.norm(points[i] - self._points[j], axis=1) <= np.minimum(self._radius[i], self._radius[j])
         kept = close & ((i < j) if moved is None else (i != j))
-        return np.stack([i[kept], j[kept]])
+        i, j = i[kept], j[kept]
+        if self._axes is not None:
+            # Samples that differ only in what the components leave out, as sparse ones do, are no copies.
+            whole = self._distances(self._flat if moved is None else _flat(moved), i, j)
+            i, j = i[whole <= _NEAREST * self._apart], j[whole <= _NEAREST * self._apart]
+        return np.stack([i, j])
+
+    def _distances(self, flat: Array, i: IntArray, j: IntArray) -> Array:
+        """Distances of rows i of `flat` from samples j, in all coordinates."""
+        parts = np.array_split(np.arange(len(i)), max(1, len(i) // _CHUNK))
+        gaps = ((flat[i[part]] - self._flat[j[part]]) / self._unit for part in parts)
+        return np.concatenate([np.linalg.norm(gap, axis=1) for gap in gaps])
 
     def _view(self, x: Array) -> Array:
         parts = np.array_split(_flat(x), max(1, len(x) // _CHUNK))  # in double precision only a part at a time
