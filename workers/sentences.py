@@ -34,9 +34,9 @@ def summary(plan: dict[str, Any], found: Decision, more: MoreData | None) -> str
     if is_trivial(node["spec"]):
         first = f"None of the candidate symmetries is supported; {node['title']} fits best ({sure})"
     elif verdict.name == "certified":
-        first = f"The symmetry of this data is {node['name']}, {node['title']}: {verdict.reason} ({sure})"
+        first = f"The symmetry of this data is {_named(node)}: {verdict.reason} ({sure})"
     else:
-        first = f"The symmetry of this data is best described by {node['name']}, {node['title']}, but this is "
+        first = f"The symmetry of this data is best described by {_named(node)}, but this is "
         first += f"{verdict.name}: {verdict.reason} ({sure})"
     clauses = [_next_larger(plan, found, best), _rivals(plan, found, best)]
     if verdict.name != "undetermined":  # whose reason says it
@@ -44,6 +44,13 @@ def summary(plan: dict[str, Any], found: Decision, more: MoreData | None) -> str
     clauses = [c for c in clauses if c]
     second = "; ".join(clauses)
     return f"{first}." + (f" {second[:1].upper()}{second[1:]}." if second else "")
+
+
+def _named(node: dict[str, Any]) -> str:
+    """Name and title of a group; what is said by both is said once."""
+    centred = " about the centre"
+    name = str(node["name"])
+    return f"{name.removesuffix(centred) if centred in node['title'] else name}, {node['title']}"
 
 
 def _next_larger(plan: dict[str, Any], found: Decision, best: int) -> str:

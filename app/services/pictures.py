@@ -7,6 +7,7 @@ from typing import Any
 
 SWEEPS = 8
 NODE_WIDTH, NODE_HEIGHT, GAP_X, GAP_Y = 96, 46, 14, 40
+LONGEST_NAME = 11
 LEAST_DEFECT, WIDEST_DEFECT = -0.2, 1.5  # bars end here
 PLOT_WIDTH, PLOT_HEIGHT, MARGIN = 640, 190, 24
 TICKS = 9
@@ -49,9 +50,12 @@ def lattice_picture(lattice: dict[str, Any]) -> dict[str, Any]:
     places = arrange(len(lattice["nodes"]), lattice["covers"])
     half = max((abs(place) for place, _ in places), default=0.0)
     top = max((level for _, level in places), default=0)
+    centred = " about the centre"
     nodes = [
         {
             **node,
+            "label": _short(str(node.get("name") or node["group"]).removesuffix(centred)),
+            "centred": str(node.get("name") or "").endswith(centred),
             "x": (half + place) * (NODE_WIDTH + GAP_X) + NODE_WIDTH / 2 + 2,
             "y": (top - level) * (NODE_HEIGHT + GAP_Y) + NODE_HEIGHT / 2 + 2,
         }
@@ -67,11 +71,17 @@ def lattice_picture(lattice: dict[str, Any]) -> dict[str, Any]:
     return {
         "width": 2 * half * (NODE_WIDTH + GAP_X) + NODE_WIDTH + 4,
         "height": top * (NODE_HEIGHT + GAP_Y) + NODE_HEIGHT + 4,
+        "centred": any(node["centred"] for node in nodes),
         "node_width": NODE_WIDTH,
         "node_height": NODE_HEIGHT,
         "nodes": nodes,
         "lines": lines,
     }
+
+
+def _short(name: str) -> str:
+    """A name that fits into its node."""
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
 
 
 def spectrum_picture(spectrum: dict[str, Any], tolerance: float) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def render(session: Session, owner: str, search_id: str) -> str:
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=ChainableUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(number=number, percent=percent, span=span)
+    environment.filters.update(number=number, percent=percent, span=span, moment=moment)
     ranking = evidence.ranking(session, owner, search_id)
     found = evidence.whole(session, owner, search_id)
     return environment.get_template("report.html").render(
@@ -65,11 +65,18 @@ def percent(value: Any) -> str:
     return f"{100 * value:.1f} %" if isinstance(value, int | float) else "–"
 
 
+def moment(text: Any) -> str:
+    """The time of an RFC 3339 text to the minute; a dash for none."""
+    return f"{text[:10]} {text[11:16]} UTC" if isinstance(text, str) else "–"
+
+
 def span(interval: Any, digits: int = 3) -> str:
     """`mean (low to high)` of an interval, which may have no ends; a dash for none."""
     if not isinstance(interval, dict):
         return "–"
-    middle = interval.get("mean", interval.get("value"))
-    low, high = interval.get("low"), interval.get("high")
+    middle, low, high = (
+        round(end, 4) + 0.0 if isinstance(end, float) else end
+        for end in (interval.get("mean", interval.get("value")), interval.get("low"), interval.get("high"))
+    )
     text = number(middle, digits)
     return text if low is None or high is None else f"{text} ({number(low, digits)} to {number(high, digits)})"
