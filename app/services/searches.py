@@ -121,8 +121,8 @@ def cancel(writer: sessionmaker[Session], owner: str, search_id: str) -> dict[st
 def retry(writer: sessionmaker[Session], doorbell: Doorbell, owner: str, search_id: str) -> dict[str, Any]:
     """Search again for the candidates that failed, crashed or were cancelled, then rank everything anew.
 
-    A search that failed although every candidate is done is ranked again. Raises a 409 problem when the search still
-    runs or nothing in it failed.
+    A search that failed or was cancelled although every candidate is done is ranked again. Raises a 409 problem when
+    the search still runs or nothing in it failed.
     """
     with writer.begin() as session:
         planned = searches.plan(session, owner, search_id)
@@ -151,7 +151,7 @@ def retry(writer: sessionmaker[Session], doorbell: Doorbell, owner: str, search_
             prefix=None,
             metrics=None,
         )
-        if not rung and searches.lock(session, owner, search_id) != states.FAILED:
+        if not rung and searches.lock(session, owner, search_id) not in (states.FAILED, states.CANCELLED):
             raise _conflict("No candidate of this search failed, crashed or was cancelled.")
         moved = states.set_search_state(
             session,

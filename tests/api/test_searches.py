@@ -322,8 +322,11 @@ def test_retry_queues_what_did_not_finish(
     assert all(item["defect"] is None for item in client.get(f"/v1/searches/{search}/elements").json()["items"])
 
 
-def test_retry_ranks_again_when_only_the_ranking_failed(client: TestClient, rows: Rows, app_settings: Settings) -> None:
-    search = rows.search(state="failed", trial_state="done", error="ranking failed", rank_attempts=3)
+@pytest.mark.parametrize("state", ["failed", "cancelled"])
+def test_retry_ranks_again_when_only_the_ranking_is_missing(
+    client: TestClient, rows: Rows, app_settings: Settings, state: str
+) -> None:
+    search = rows.search(state=state, trial_state="done", error="ranking failed", rank_attempts=3)
     assert client.post(f"/v1/searches/{search}/retry").json()["state"] == "queued"
     assert len(messages(app_settings)) == 1
     with rows.writer() as session:
