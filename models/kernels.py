@@ -28,6 +28,7 @@ _TURNS = 64  # of the plane stand for all
 _NODES = 64  # of the quadrature over the angle between two vectors
 _MAX_ENTRIES = 30_000_000  # numbers in all maps of a group, or in all copies of the samples, together
 _CHUNK = 2_000_000  # terms computed at once
+_FAR = 1e6  # squared norm beyond which |a|^2 + |b|^2 - 2 a.b would lose the digits of a small distance
 
 
 class Kernel(Protocol):
@@ -87,11 +88,9 @@ class AveragedKernel:
         """The kernel and the share of an unknown constant, which only the labels that all elements fix can have."""
         order, n, d = prepared.shape
         flat = prepared.reshape(-1, d)
-        norms, width = (flat**2).sum(1), length * math.sqrt(d)
         rows = []
         for part in ((a - self.shift) @ self.scale.T).split(max(1, _CHUNK // len(flat))):
-            squares = (part**2).sum(1)[:, None] + norms[None] - 2.0 * part @ flat.T
-            terms = _matern(squares, width).view(len(part), order, n)
+            terms = _matern(_squared_distances(part, flat), length * math.sqrt(d)).view(len(part), order, n)
             if self.width == 1:
                 rows.append(torch.einsum("agb,g->ab", terms, self.rho[:, 0, 0]) / order)
             else:
@@ -129,7 +128,7 @@ class SphereKernel:
         r, s = a[:, self.vector].norm(dim=1), b[:, self.vector].norm(dim=1)
         other = torch.ones(a.shape[1], dtype=torch.bool)
         other[self.vector] = False
-        rest = torch.cdist(a[:, other], b[:, other]) ** 2
+        rest = _squared_distances(a[:, other], b[:, other])
         near, product = rest + (r[:, None] - s[None]) ** 2, torch.outer(r, s)
         total = torch.zeros_like(product)
         for cosine, density in zip(self.cosines, self.density, strict=True):
@@ -157,7 +156,7 @@ class SortedKernel:
 
     def between(self, a: Tensor, prepared: Tensor, length: float) -> Tensor:
         width = length * math.sqrt(a.shape[1])
-        return _matern(torch.cdist(self._sorted(a), prepared) ** 2, width) + _CONSTANT
+        return _matern(_squared_distances(self._sorted(a), prepared), width) + _CONSTANT
 
     def _sorted(self, x: Tensor) -> Tensor:
         out = x / self.scale
@@ -179,6 +178,14 @@ def group_kernel(spec: dict[str, Any], x: Tensor, basis: FloatArray | None) -> K
     if acting.group.order * len(acting.coordinates) ** 2 > _MAX_ENTRIES:
         return None
     return AveragedKernel(acting, x, _on_basis(acting.y, basis))
+
+
+def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
+    """|a_i - b_j|^2, (len(a), len(b))."""
+    norms = (b**2).sum(1)
+    if len(b) and float(norms.max()) > _FAR:
+        return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square_()
+    return (a**2).sum(1)[:, None] + norms[None] - 2.0 * a @ b.T
 
 
 def _matern(squares: Tensor, width: float) -> Tensor:

@@ -68,6 +68,19 @@ def test_kernels_are_covariances_whose_predictions_turn_with_x(candidates, d, na
         assert torch.allclose(turned, transform_outputs(fitted(new), action), atol=1e-5)
 
 
+@pytest.mark.parametrize("offset", [3.0, 1e6])
+@pytest.mark.parametrize("group", ["Flips", "S3", "SO(n)"])
+def test_kernels_of_samples_far_from_the_origin_are_covariances(group, offset):
+    x = vectors(np.random.default_rng(0), 60, 4)
+    x[:, 1] = 0.0  # the same in all samples, and far from its mirror image once it is standardised
+    x += offset
+    candidate = {"group": group, "on": [[0, 1, 2]] if group == "SO(n)" else [0, 1, 2]}
+    kernel = group_kernel(plan([candidate], 4)["nodes"][-1]["spec"], x, None)
+    for length in LENGTHS:
+        values = torch.linalg.eigvalsh(kernel.between(x, kernel.prepare(x), length))
+        assert float(values[0]) > -1e-7
+
+
 def test_the_sphere_average_is_the_average_over_the_angle():
     rng = np.random.default_rng(1)
     x = vectors(rng, 12, 4)
