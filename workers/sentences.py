@@ -121,7 +121,7 @@ def warnings_of(
     placed = [w for w in witnesses if w.name.endswith("positions")]
     others = [w for w in witnesses if not w.name.endswith("positions")]
     if placed and others and placed[0].informed:
-        if placed[0].gain[0] > 1.25 * max(w.gain[0] for w in others) + 0.02:
+        if placed[0].gain > 1.25 * max(w.gain for w in others) + 0.02:
             warnings.append(
                 "a network that knows where things are predicts clearly better than those that do not: translations "
                 'may be no symmetry here; compare groups about the centre, {"group": ..., "translations": false}'

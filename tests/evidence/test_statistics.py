@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from workers.evidence.combination import ORBITS_ALONE, consistency
-from workers.evidence.orbits import UNKNOWN, Defect, Witness, contrast, defect
+from workers.evidence.orbits import UNKNOWN, Defect, Witness, beats_constant, contrast, defect
 from workers.evidence.posterior import CAP_FOR, confidence, log2_bayes_factor, posterior
 from workers.evidence.verdicts import ClassEvidence, to_settle, verdict
 from workers.intervals import mean_and_error
@@ -69,7 +69,7 @@ def test_weights_come_from_validation_where_it_was_kept():
     lucky, steady, old = (replace(simulate(rng, 500, 0.0), name=name) for name in ("lucky", "steady", "old"))
     lucky = replace(lucky, base=0.2 * lucky.base, share=0.3)
     steady = replace(steady, share=0.6)
-    assert lucky.gain[0] > steady.gain[0]
+    assert lucky.gain > steady.gain
     assert contrast([lucky, steady], 0).witnesses == ("steady",)
     assert set(contrast([steady, old], 0).witnesses) == {"steady", "old"}
     even = [replace(w, share=s) for w, s in ((lucky, 0.6), (steady, 0.6))]
@@ -168,3 +168,14 @@ def test_a_reading_near_the_tolerance_does_not_ask_for_thousands_of_times_the_da
 def test_no_tolerance_is_too_small_for_a_verdict():
     tiny = verdict([member(-0.1, 0.2)], 1e-300, 1.0, True)
     assert (tiny.name, tiny.factor) == ("undetermined", None)
+
+
+def test_with_two_clusters_no_witness_is_heard_by_chance():
+    rng = np.random.default_rng(0)
+    heard = 0
+    for _ in range(2000):
+        gains = np.repeat(rng.normal(size=2), 30)
+        heard += beats_constant(gains, 1.0, np.repeat([0, 1], 30))
+    assert heard <= 8  # 2.7 are expected at the level of three standard errors; a normal quantile lets 200 through
+    assert beats_constant(np.full(60, 0.5) + rng.normal(size=60) * 0.2, 1.0, np.arange(60))
+    assert not beats_constant(np.full(60, 1e-9), 1.0, np.arange(60))

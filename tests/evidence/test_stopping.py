@@ -63,6 +63,7 @@ def test_a_cluster_of_copies_bets_once():
     assert copies == pytest.approx(alone)
 
 
+@pytest.mark.slow
 def test_a_search_that_stops_early_gives_the_same_answer_for_less(search):
     x, y = mirror_images(np.random.default_rng(0), 900)
     candidates = [{"group": "D2", "translations": False}]

@@ -85,4 +85,4 @@ def kernel_signal(metrics: Sequence[dict[str, Any]]) -> bool:
     Without signal larger groups gain a bit or two, since averaged functions are smoother: no evidence for them.
     """
     best = max(metrics, key=lambda m: float(m["log2_evidence"]))
-    return bool(best["kernel_noise"] < 0.9)
+    return bool(best.get("kernel_noise", 0.0) < 0.9)

@@ -11,14 +11,13 @@ import numpy as np
 from scipy import stats
 
 from workers.evidence.mirrors import read_mirrors
-from workers.evidence.orbits import CROSS_FITTED, Defect
+from workers.evidence.orbits import CROSS_FITTED, Defect, beats_constant
 from workers.evidence.posterior import log2_bayes_factor
 from workers.evidence.spectrum import (
     Answer,
     Band,
     Curve,
     band,
-    informed,
     read_centres,
     read_scales,
     read_turns,
@@ -108,9 +107,11 @@ def found_curves(done: dict[int, dict[str, Any]]) -> list[tuple[dict[str, Any], 
     """Every curve that a finished trial measured and whose witness has learned something: (what the trial says about
     it, the curve, the share of the best constant's loss that was learned).
 
-    Where two trials measured the same curve, as T and E do, the witness that learned more is heard.
+    Where two trials measured the same curve, as T and E do, the witness that learned more, by the validation samples
+    of its training folds, is heard.
     """
     found: dict[tuple[Any, ...], tuple[dict[str, Any], Curve, float]] = {}
+    standing: dict[tuple[Any, ...], float] = {}
     for _, trial in sorted(done.items()):
         described = trial["metrics"].get("spectrum", {}).get("curves")
         if not described:
@@ -124,11 +125,12 @@ def found_curves(done: dict[int, dict[str, Any]]) -> list[tuple[dict[str, Any], 
             start += len(about["at"])
             dependence = CROSS_FITTED if int(trial["metrics"]["folds"]) > 1 else 1.0
             curve = _curve(about, excess, constant - base, arrays["cluster"][rows], dependence)
-            if informed(curve):
+            if beats_constant(curve.gains, float(constant.mean()), curve.cluster):
                 learned = float(curve.gains.mean() / max(constant.mean(), 1e-12))
                 key = (about["kind"], tuple(about["coordinates"]), about["labels"])
-                if key not in found or learned > found[key][2]:
-                    found[key] = (about, curve, learned)
+                share = (trial["metrics"].get("validation_shares") or [learned])[0]
+                if key not in found or share > standing[key]:
+                    found[key], standing[key] = (about, curve, learned), share
     return list(found.values())
 
 

@@ -17,7 +17,7 @@ from workers.intervals import cluster_moments, mean_and_error
 
 LEVEL = 0.05
 CROSS_FITTED = 2.0  # variance of a mean over folds, relative to what independent rows would have; see docs/evidence.md
-_GATE = 3.0  # standard errors by which a witness must beat the best constant
+_GATE = 3.0  # standard errors by which a witness must beat the best constant, were there many clusters
 _ROUNDING = 1e-5  # share of the loss; outputs that are constant to the last bit may beat the constant everywhere
 _NEAR_BEST = 0.85  # witnesses that learned at least this share of what the best one did testify
 
@@ -40,20 +40,28 @@ class Witness:
     dependence: float = 1.0
 
     @cached_property
-    def gain(self) -> tuple[float, float]:
-        """(learned share of the best constant's loss, its distance from zero in standard errors)."""
-        mean, error, _ = mean_and_error(self.constant - self.base, self.cluster)
-        return mean / max(float(self.constant.mean()), 1e-12), mean / max(error, 1e-12)
+    def gain(self) -> float:
+        """Learned share of the best constant's loss."""
+        return float((self.constant - self.base).mean()) / max(float(self.constant.mean()), 1e-12)
 
-    @property
+    @cached_property
     def informed(self) -> bool:
         """Whether it beats the best constant clearly enough to be heard."""
-        return self.gain[0] > _ROUNDING and self.gain[1] > _GATE
+        return beats_constant(self.constant - self.base, float(self.constant.mean()), self.cluster)
 
     @property
     def standing(self) -> float:
         """The learned share by which witnesses are chosen and weighed."""
-        return self.gain[0] if self.share is None else max(self.share, 1e-6)
+        return self.gain if self.share is None else max(self.share, 1e-6)
+
+
+def beats_constant(gains: Array, constant: float, cluster: Array) -> bool:
+    """Whether gains over a constant's mean loss `constant` are clearly above zero: three standard errors with many
+    clusters, as improbable by Student's law with few."""
+    mean, error, freedom = mean_and_error(gains, cluster)
+    if not np.isfinite(error) or mean <= _ROUNDING * constant:
+        return False
+    return bool(mean > float(stats.t.isf(stats.norm.sf(_GATE), freedom)) * error)
 
 
 @dataclass(frozen=True)
@@ -176,7 +184,7 @@ def contrast(witnesses: list[Witness], position: int) -> Contrast | None:
         excess=np.asarray(sum(a * w.excess[position] for a, w in zip(weights, chosen, strict=True))),
         gain=np.asarray(sum(a * (w.constant - w.base) for a, w in zip(weights, chosen, strict=True))),
         cluster=chosen[0].cluster,
-        learned=max(w.gain[0] for w in able),
+        learned=max(w.gain for w in able),
         witnesses=tuple(w.name for w in chosen),
         dependence=max(w.dependence for w in chosen),
     )

@@ -16,12 +16,11 @@ from scipy import stats
 
 from workers.evidence.orbits import LEVEL, plain_t, skewed_t
 from workers.folds import Array
-from workers.intervals import cluster_moments, mean_and_error
+from workers.intervals import cluster_moments
 
 LARGEST_ORDER = 16  # of the C_n and D_n that a spectrum tells apart
 SHOWN = 0.2  # of the rows: fewer that lie among the data once moved, and the element is not shown
 _DRAWS = 2000
-_GATE = 3.0  # standard errors by which the witness must beat the best constant
 
 
 @dataclass(frozen=True)
@@ -108,12 +107,6 @@ class Answer:
     not_told_apart: tuple[str, ...] = ()
     reach: tuple[float, float | None] | None = None
     between: tuple[tuple[float, float, float], ...] = ()
-
-
-def informed(curve: Curve) -> bool:
-    """Whether the witness beats the best constant by three standard errors on these rows."""
-    mean, error, _ = mean_and_error(curve.gains, curve.cluster)
-    return mean > _GATE * error and math.isfinite(error)
 
 
 def band(curve: Curve, tolerance: float, level: float = LEVEL) -> Band:
