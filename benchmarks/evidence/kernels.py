@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.evidence.runner import Cell, Row, Settings, Task, judged, naive_row
+import numpy as np
+
+from benchmarks.evidence.runner import MAX_CANDIDATES, Cell, Row, Settings, Task, facts, judged, naive_row
 from benchmarks.evidence.vectors import draw, search
+from models.groups.plan import plan_search
 
 
 @dataclass(frozen=True)
@@ -27,15 +30,17 @@ def random_task(truth: str, seed: int) -> PlannedTask:
 
 def kernels_alone(task: Task, seed: int, settings: Settings, kept: Path | None = None) -> Row:
     """A search without networks; it is too short to be kept."""
-    assert isinstance(task, PlannedTask)
-    assert task.plan is not None
     started = time.monotonic()
-    classes = int(task.y.max()) + 1 if task.y.dtype.kind == "i" else None
-    kind = "classification" if classes else "regression"
-    ranking, trials = search(task.x, task.y, task.plan, task=kind, classes=classes, folds=settings.folds, seed=seed)
+    about = facts(task)
+    plan = task.plan if isinstance(task, PlannedTask) else None
+    if plan is None:
+        plan = plan_search(task.candidates, **about, include_subgroups=task.subgroups, max_candidates=MAX_CANDIDATES)
+    y = task.y if about["classes"] else task.y.reshape(len(task.y), -1).astype(np.float32)
+    kind, classes = about["task"], about["classes"]
+    ranking, trials = search(task.x, y, plan, task=kind, classes=classes, folds=settings.folds, seed=seed)
     counts = {"n": len(task.x), "candidates": len(trials), "spared": 0, "margin": None, "training_seconds": 0.0}
     seconds = time.monotonic() - started
-    return judged(task, task.plan, ranking) | counts | {"seconds": seconds, "naive": naive_row(task, task.plan, trials)}
+    return judged(task, plan, ranking) | counts | {"seconds": seconds, "naive": naive_row(task, plan, trials)}
 
 
 CELLS = [Cell("kernels alone, n = 30 to 250", ["random"], random_task, kernels_alone)]

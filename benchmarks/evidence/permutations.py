@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.evidence.kernels import kernels_alone
 from benchmarks.evidence.runner import Array, Cell, Task
 from models.groups.families import named_group
 from models.groups.finite import generate
@@ -80,5 +81,6 @@ def planted(truth: str, seed: int, n: int, kind: str) -> Task:
 
 CELLS = [
     Cell("targets, n = 300", TRUTHS, partial(planted, n=300, kind="target")),
+    Cell("targets, n = 300, kernels alone", TRUTHS, partial(planted, n=300, kind="target"), kernels_alone),
     Cell("classes, n = 2000", TRUTHS, partial(planted, n=2000, kind="class")),
 ]
