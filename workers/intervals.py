@@ -60,8 +60,15 @@ def mean_and_error(values: NDArray[Any], cluster: NDArray[Any]) -> tuple[float, 
     return found.mean, found.error, found.freedom
 
 
-def mean_interval(values: NDArray[Any], cluster: NDArray[Any], level: float = 0.95) -> dict[str, float]:
-    """{mean, low, high}: the mean with its two-sided Student interval."""
+def mean_interval(
+    values: NDArray[Any],
+    cluster: NDArray[Any],
+    level: float = 0.95,
+    *,
+    least: float = -np.inf,
+    most: float = np.inf,
+) -> dict[str, float]:
+    """{mean, low, high}: the mean with its two-sided Student interval, cut off where no mean of such values can lie."""
     mean, error, freedom = mean_and_error(values, cluster)
     half = float(stats.t.ppf(0.5 + level / 2, freedom)) * error if np.isfinite(error) else 0.0
-    return {"mean": mean, "low": mean - half, "high": mean + half}
+    return {"mean": mean, "low": max(mean - half, least), "high": min(mean + half, most)}

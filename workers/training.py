@@ -271,12 +271,12 @@ def _own_metrics(
         for predictor, test in zip(fold_predictors(fitted, samples), samples.tests, strict=True):
             scores = predictor(torch.from_numpy(samples.x[test]).to(device))
             right.append((scores.argmax(-1).cpu().numpy() == samples.y[test]).astype(float))
-        metrics["accuracy"] = mean_interval(np.concatenate(right), cluster)
-        metrics["loss_bits"] = mean_interval(said.base, cluster)
+        metrics["accuracy"] = mean_interval(np.concatenate(right), cluster, least=0.0, most=1.0)
+        metrics["loss_bits"] = mean_interval(said.base, cluster, least=0.0)
         metrics["gain_bits"] = mean_interval(said.constant - said.base, cluster)["mean"]
     else:
         total = float(said.constant.mean())
-        share = mean_interval(1.0 - said.base / total, cluster)
+        share = mean_interval(1.0 - said.base / total, cluster, most=1.0)
         metrics["r2"] = share
         halves = {k: 0.5 * samples.outputs * float(np.log2(max(1.0 - v, 1e-9))) for k, v in share.items()}
         metrics["loss_bits"] = {"mean": halves["mean"], "low": halves["high"], "high": halves["low"]}

@@ -57,7 +57,9 @@ def label_maps(
         width = len(vector_maps[0])
         if samples.task != "regression" or samples.outputs != width:
             block = f"{len(generators[0])} or {width}" if len(generators[0]) != width else f"{width}"
-            raise CandidateError(index, f'"labels": "vector" needs a target of {block} components that turns as x does')
+            raise CandidateError(
+                index, f'"labels": "vector" needs a target of {block} components that turns as x does', "labels"
+            )
         return labels, list(vector_maps)
     if labels == "permutation":
         return labels, _class_permutations(entry, index, samples, len(generators))
@@ -66,14 +68,16 @@ def label_maps(
     flipped = mirror_labels(labels, index, samples)
     signs = sign_action(generators)
     if signs is None:
-        raise CandidateError(index, f"{entry['group']} has no sign action: every element has determinant 1")
+        raise CandidateError(index, f"{entry['group']} has no sign action: every element has determinant 1", "labels")
     return labels, [flipped if s < 0 else np.eye(samples.outputs) for s in signs]
 
 
 def mirror_labels(labels: str, index: int, samples: Samples) -> FloatArray:
     """What `sign` or `swap` does to labels: two classes are exchanged, targets change sign."""
     if samples.task == "classification" and samples.outputs != 2:
-        raise CandidateError(index, f'"labels": "{labels}" exchanges two classes; this data set has {samples.outputs}')
+        raise CandidateError(
+            index, f'"labels": "{labels}" exchanges two classes; this data set has {samples.outputs}', "labels"
+        )
     return np.eye(2)[::-1].copy() if samples.task == "classification" else -np.eye(samples.outputs)
 
 
@@ -117,7 +121,7 @@ def acting_on_labels(
 def _class_permutations(entry: dict[str, Any], index: int, samples: Samples, count: int) -> list[FloatArray]:
     given = entry.get("label_generators")
     if samples.task != "classification":
-        raise CandidateError(index, '"labels": "permutation" permutes classes; this is a regression')
+        raise CandidateError(index, '"labels": "permutation" permutes classes; this is a regression', "labels")
     if given is None:
         raise CandidateError(
             index,
@@ -138,7 +142,9 @@ def _class_permutations(entry: dict[str, Any], index: int, samples: Samples, cou
 def _target_matrices(entry: dict[str, Any], index: int, samples: Samples, count: int) -> list[FloatArray]:
     given, p = entry.get("label_matrices"), samples.outputs
     if samples.task != "regression":
-        raise CandidateError(index, '"labels": "matrix" moves targets; classes are permuted, with "label_generators"')
+        raise CandidateError(
+            index, '"labels": "matrix" moves targets; classes are permuted, with "label_generators"', "labels"
+        )
     matrices = [real_matrix(g) for g in given] if isinstance(given, list) else []
     if len(matrices) != count or any(m is None or m.shape != (p, p) for m in matrices):
         raise CandidateError(index, f'"label_matrices" holds {count} matrices of {p} x {p} numbers', "label_matrices")

@@ -68,7 +68,8 @@ def test_a_search_for_a_label_action_begins_with_a_scout(client: TestClient, row
     [
         ({"group": "O(2)", "labels": "permutation"}, "/candidates/0/labels"),
         ({"group": "Q8", "labels": "auto"}, "/candidates/0"),
-        ({"group": "C4", "labels": "matrix", "label_matrices": [[[1.0]]]}, "/candidates/0"),
+        ({"group": "C4", "labels": "matrix", "label_matrices": [[[1.0]]]}, "/candidates/0/labels"),
+        ({"group": "C4", "labels": "vector"}, "/candidates/0/labels"),
         ({"group": "C4", "labels": "permutation", "label_generators": [[0, 0]]}, "/candidates/0/label_generators"),
     ],
 )
@@ -146,7 +147,7 @@ def test_the_contracts_example_is_accepted(client: TestClient, rows: Rows) -> No
         ({"candidates": ["C4", {"group": "C4", "colour": 1}]}, "/candidates/1/colour"),
         ({"candidates": ["C4", "C99"]}, "/candidates/1"),
         ({"candidates": ["S_n"]}, "/candidates/0"),
-        ({"candidates": [{"group": "C4", "labels": "vector"}]}, "/candidates/0"),
+        ({"candidates": [{"group": "C4", "labels": "vector"}]}, "/candidates/0/labels"),
         ({"candidates": [{"group": "custom", "generators": [[1, 0]]}]}, "/candidates/0"),
         ({"candidates": ["C4"] * 65}, "/candidates"),
         ({"surprise": 1}, "/surprise"),

@@ -13,7 +13,7 @@ from workers.evidence.combination import ORBITS_ALONE, consistency
 from workers.evidence.orbits import UNKNOWN, Defect, Witness, beats_constant, contrast, defect
 from workers.evidence.posterior import CAP_FOR, confidence, log2_bayes_factor, posterior
 from workers.evidence.verdicts import ClassEvidence, to_settle, verdict
-from workers.intervals import mean_and_error
+from workers.intervals import mean_and_error, mean_interval
 from workers.scoring import Terms, complexity_term
 
 
@@ -84,6 +84,13 @@ def test_errors_respect_clusters():
     _, honest, freedom = mean_and_error(values, np.repeat(np.arange(50), 10))
     assert freedom == pytest.approx(49)
     assert honest > 2.5 * naive
+
+
+def test_the_interval_of_a_share_is_one_of_shares():
+    right, cluster = np.array([1.0] * 7 + [0.0]), np.arange(8)
+    found = mean_interval(right, cluster, least=0.0, most=1.0)
+    assert found == {**mean_interval(right, cluster), "high": 1.0}
+    assert mean_interval(1.0 - right, cluster, least=0.0, most=1.0)["low"] == 0.0
 
 
 @settings(deadline=None)

@@ -71,7 +71,7 @@ def test_subgroups_are_left_out_where_two_actions_have_too_many():
             "label_matrices",
             "2 x 2",
         ),
-        ({"group": "D4", "labels": "matrix", "on": [0, 1]}, VECTOR, None, "classes are permuted"),
+        ({"group": "D4", "labels": "matrix", "on": [0, 1]}, VECTOR, "labels", "classes are permuted"),
         (
             {"group": "C4", "labels": "matrix", "on": [0, 1], "label_matrices": [[[1.0, 1.0], [0.0, 1.0]]]},
             TARGETS,
