@@ -22,9 +22,10 @@ def action_power(action: dict[str, Any], exponent: int) -> dict[str, Any]:
     if "shift" in action:
         powered["shift"] = [exponent * v for v in action["shift"]]
     elif "permutation" in action:
-        base, images = np.asarray(action["permutation"]), np.arange(len(action["permutation"]))
-        for _ in range(exponent):
-            images = base[images]
+        square, images = np.asarray(action["permutation"]), np.arange(len(action["permutation"]))
+        for bit in reversed(f"{exponent:b}"):  # the order of a shuffle of many items has many digits
+            images = square[images] if bit == "1" else images
+            square = square[square]
         powered["permutation"] = images.tolist()
     else:
         powered["matrix"] = np.linalg.matrix_power(np.asarray(action["matrix"], dtype=np.float64), exponent).tolist()
@@ -69,9 +70,12 @@ def draw_exponents(size: int, count: int, clusters: int, rng: np.random.Generato
     Every cluster draws its own set, uniformly among the sets that hold zero: seen as a set about the sample's place
     in its orbit, it does not tell which copy was the sample.
     """
-    others = min(count, size) - 1
-    drawn = 1 + np.argsort(rng.random((size - 1, clusters)), axis=0)[:others]
-    return np.concatenate([np.zeros((1, clusters), dtype=np.int64), drawn])
+    drawn = np.zeros((min(count, size), clusters), dtype=np.int64)
+    for k, last in enumerate(range(size - len(drawn) + 1, size), start=1):
+        # Floyd's algorithm: as many draws as copies, however large the group is.
+        place = rng.integers(1, last, clusters, endpoint=True)
+        drawn[k] = np.where((drawn[1:k] == place).any(0), last, place)
+    return drawn
 
 
 def moved_copies(x: Tensor, action: dict[str, Any], exponents: NDArray[np.int64], domain: str) -> Tensor:

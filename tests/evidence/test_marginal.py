@@ -1,11 +1,14 @@
 """The randomisation test of p(x): exact whatever the law, powerful where it should be, and fair to clusters."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
 from models.actions.powers import action_power, cyclic_order, draw_exponents, moved_copies
 from workers.evidence.marginal import element_invariance, gaussian_kernel, invariance_test
+from workers.evidence.pose import pose_predicts_label
 from workers.samples import Samples
 
 HALF_TURN = {"matrix": [[-1.0, 0.0], [0.0, -1.0]], "coordinates": [0, 1], "labels": None, "interpolated": False}
@@ -95,6 +98,26 @@ def test_exponents_are_distinct_and_begin_with_zero(size, count):
     assert (drawn[0] == 0).all()
     assert all(len(set(column)) == len(column) for column in drawn.T.tolist())
     assert drawn.max() < size
+
+
+def test_every_set_of_exponents_is_as_likely():
+    drawn = np.sort(draw_exponents(4, 3, 6000, np.random.default_rng(7)), axis=0)
+    _, counts = np.unique(drawn, axis=1, return_counts=True)
+    assert len(counts) == 3
+    assert abs(counts - 2000).max() < 150  # four standard errors
+
+
+def test_a_shuffle_of_many_items_whose_order_is_huge_is_tested():
+    lengths = (2, 3, 5, 7, 11, 13, 17, 19, 23)  # of its cycles
+    images = np.concatenate([np.roll(np.arange(m), -1) + sum(lengths[:k]) for k, m in enumerate(lengths)])
+    order, n = math.prod(lengths), len(images)
+    shuffle = {"permutation": images.tolist(), "coordinates": list(range(n)), "labels": [[0.0, 1.0], [1.0, 0.0]]}
+    assert action_power(shuffle, order)["permutation"] == list(range(n))
+    rng = np.random.default_rng(8)
+    x, y = rng.normal(size=(60, n)), rng.integers(0, 2, 60)
+    assert element_invariance(samples_of(x, y), shuffle, order, "vector")["p_value"] > 0.01
+    assert element_invariance(samples_of(x + np.arange(n), y), shuffle, order, "vector")["p_value"] < 0.01
+    assert pose_predicts_label(samples_of(x, y), shuffle, order, "vector")["p_value"] > 0.01
 
 
 def test_turned_copies_of_round_images_cannot_be_told_from_the_images():

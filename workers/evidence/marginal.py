@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.actions.powers import cyclic_order, draw_exponents, moved_copies
+from models.actions.powers import action_power, cyclic_order, draw_exponents, moved_copies
 from models.actions.samples import transform_labels
 from workers.folds import Array, IntArray
 from workers.samples import Samples
@@ -90,10 +90,9 @@ def _moved_labels(y: Array, action: dict[str, Any], exponents: IntArray) -> Arra
     """Labels of all copies, (copies * n, ...)."""
     labels = np.broadcast_to(y, (len(exponents), *y.shape)).copy()
     if action["labels"] is not None:
-        for _ in range(int(exponents.max())):
-            ahead = exponents > 0
-            labels[ahead] = transform_labels(torch.from_numpy(labels[ahead]), action).numpy()
-            exponents = exponents - 1
+        for exponent in np.unique(exponents):
+            moved, there = action_power(action, int(exponent)), exponents == exponent
+            labels[there] = transform_labels(torch.from_numpy(labels[there]), moved).numpy()
     return np.asarray(labels.reshape(-1, *y.shape[1:]))
 
 
