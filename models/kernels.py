@@ -170,14 +170,17 @@ def group_kernel(spec: dict[str, Any], x: Tensor, basis: FloatArray | None) -> K
 
     `basis` (p, q), orthonormal columns: the combinations of label components that are modelled (None: all of them).
     None for SO(n) and O(n) with n >= 3 on several vectors or with labels that move, for permutations of items with
-    several features, and for groups with very large maps.
+    several features, for groups with very large maps, and for matrices on targets that are not orthogonal.
     """
     if is_family(spec):
         return _family_kernel(spec, x, basis)
     acting = from_spec(spec)
     if acting.group.order * len(acting.coordinates) ** 2 > _MAX_ENTRIES:
         return None
-    return AveragedKernel(acting, x, _on_basis(acting.y, basis))
+    rho = _on_basis(acting.y, basis)
+    if rho is not None and not np.allclose(rho @ rho.transpose(0, 2, 1), np.eye(rho.shape[1]), atol=1e-6):
+        return None
+    return AveragedKernel(acting, x, rho)
 
 
 def _squared_distances(a: Tensor, b: Tensor) -> Tensor:

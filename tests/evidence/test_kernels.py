@@ -142,6 +142,14 @@ def test_evidence_weighs_families_against_no_symmetry():
     assert favourite(sets, items, items[:, :1] - items[:, 1:2] + items[:, 2:3] * items[:, 3:4]) == "E"
 
 
+def test_label_matrices_that_are_not_orthogonal_have_no_kernel():
+    mirror = {"group": "custom", "name": "m", "generators": [[[-1, 0], [0, 1]]], "labels": "matrix"}
+    x = vectors(np.random.default_rng(0), 10, 2)
+    for matrix, known in (([[1.0, 9.0], [0.0, -1.0]], False), ([[0.0, 1.0], [1.0, 0.0]], True)):
+        planned = plan([{**mirror, "label_matrices": [matrix]}], 2, outputs=2)
+        assert (group_kernel(planned["nodes"][-1]["spec"], x, None) is not None) == known
+
+
 def test_rotations_of_several_vectors_in_space_have_no_kernel():
     several = plan([{"group": "SO(n)", "on": [[0, 1, 2], [3, 4, 5]]}], 6)
     x = vectors(np.random.default_rng(5), 10, 6)
