@@ -24,5 +24,8 @@ def test_the_report_is_reached_from_its_search_and_fits_the_screen(
     expect(page.get_by_role("img", name="Lattice of the candidate groups").locator("g.node")).to_have_count(10)
     expect(page.locator("table").first.locator("tbody tr")).to_have_count(10)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    title = page.locator("table").first.locator("tbody td:not(.n)").first.bounding_box()
+    assert title is not None
+    assert title["width"] >= 100  # words stay whole; the table is scrolled
     page.emulate_media(media="print")
     expect(page.locator("h1")).to_be_visible()
