@@ -41,6 +41,7 @@ def summary(plan: dict[str, Any], found: Decision, more: MoreData | None) -> str
     clauses = [_next_larger(plan, found, best), _rivals(plan, found, best)]
     if verdict.name != "undetermined":  # whose reason says it
         clauses.append(_more(plan, best, more))
+    clauses.append(_lost(plan, found))
     clauses = [c for c in clauses if c]
     second = "; ".join(clauses)
     return f"{first}." + (f" {second[:1].upper()}{second[1:]}." if second else "")
@@ -51,6 +52,13 @@ def _named(node: dict[str, Any]) -> str:
     centred = " about the centre"
     name = str(node["name"])
     return f"{name.removesuffix(centred) if centred in node['title'] else name}, {node['title']}"
+
+
+def _lost(plan: dict[str, Any], found: Decision) -> str:
+    """The candidates that are not ranked, among which the symmetry may be."""
+    lost = [str(node["name"]) for p, node in enumerate(plan["nodes"]) if p not in found.verdicts]
+    more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
+    return f"not ranked, because training failed: {', '.join(lost[:_NAMED])}{more}" if lost else ""
 
 
 def _next_larger(plan: dict[str, Any], found: Decision, best: int) -> str:

@@ -145,6 +145,7 @@ def test_a_search_without_its_trivial_candidate_is_ranked_all_the_same(rank):
     assert plan["nodes"][0]["name"] == "T"
     broken = {name: 0.6 for name in names(plan) if not name.startswith("r")}
     ranking = rank(plan, broken, lost=(0,))
+    assert f"training failed: {plan['nodes'][0]['name']}" in ranking["summary"]
     assert ranking["best"]["group"] == "C4"
     assert any("not trained: T" in w for w in ranking["warnings"])
     assert any("moved poses was not measured" in w for w in ranking["warnings"])
