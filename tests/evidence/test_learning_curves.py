@@ -4,6 +4,15 @@ import time
 
 import numpy as np
 import pytest
+import torch
+
+from models.groups.plan import plan_search
+from models.networks.build import build_network
+from models.networks.planned import planned_config
+from models.networks.standardise import standardise
+from workers.fitting import FitOptions, fit
+from workers.learning_curves import learning_curve
+from workers.samples import constant_losses, load_samples
 
 
 def mirrored(rng, n):
@@ -53,16 +62,33 @@ def test_fast_curves_leave_the_evidence_as_it_is(search):
     assert "worth" not in plain["evidence"] or plain["evidence"]["worth"] == []
 
 
-def test_a_spent_budget_cuts_the_curve_and_not_the_evidence(search):
-    x, y = mirrored(np.random.default_rng(2), 200)
-    began = time.monotonic()
-    budget = {"max_seconds": 5.0, "max_epochs": 100_000}
-    ranking, _, trials = search(x, y, ["E"], utility="full", budget=budget)
-    assert time.monotonic() - began < 60
-    curve = trials[0]["metrics"]["curve"]
+def test_a_spent_budget_cuts_the_curve(tmp_path):
+    x, y = mirrored(np.random.default_rng(2), 400)
+    facts = {"domain": "vector", "x_shape": [2], "task": "classification", "target_dim": None, "classes": 2}
+    plan = plan_search(["E"], **facts, include_subgroups=False, max_candidates=4)
+    request = {"folds": 2, "seed": 0, "utility": "full", "utility_seeds": 2, "budget": {"max_epochs": 5}}
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", y)
+    dataset = {**facts, "x": str(tmp_path / "x.npy"), "y": str(tmp_path / "y.npy")}
+    samples = load_samples({"dataset": dataset, "plan": plan, "request": request})
+    config = planned_config(plan["nodes"][0], (2,), 2)
+    networks = [build_network(config) for _ in samples.splits]
+    for network in networks:
+        standardise(network, torch.from_numpy(samples.x), config.spec)
+    options = FitOptions(epochs=5, classification=True, seed=0, deadline=time.monotonic() - 1.0)
+    tensors = torch.from_numpy(samples.x), torch.from_numpy(samples.y)
+    fitted = fit(networks, *tensors, samples.splits, options, lambda fraction, message: None)
+    assert fitted.out_of_time
+
+    def nothing_more(*_):
+        raise AssertionError("the budget is spent")
+
+    curve = learning_curve(
+        nothing_more, fitted, samples, request, constant_losses(samples), options.deadline, tmp_path, lambda *_: None
+    )
     assert "the budget of seconds was spent" in curve["cut"]
-    assert len(curve["sizes"]) == len(curve["loss_bits"])
-    assert ranking["best"]["group"] == "E"
+    assert curve["sizes"] == [200]
+    assert len(curve["loss_bits"]) == 1
 
 
 def test_targets_have_their_loss_relative_to_the_best_constant(search):

@@ -83,6 +83,7 @@ def test_unseen_poses_are_untested(search):
     assert rows["C4"]["verdict"] == rows["C2"]["verdict"] == "untested"
 
 
+@pytest.mark.slow
 def test_tic_tac_toe_knows_the_eight_permutations_of_its_board(search):
     with np.load("app/demo/tic_tac_toe.npz", allow_pickle=False) as data:
         x, y = data["x"].reshape(-1, 9).astype(np.float32), np.unique(data["y"], return_inverse=True)[1]
