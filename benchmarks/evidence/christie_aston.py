@@ -9,8 +9,9 @@ all rotations. f1 = sin |x| (SO(3)), f2 = sin |x_1| + cos |(x_2, x_3)| (turns ab
 turns about an axis, where the paper draws random ones.
 
 Searches run without networks, with the Gaussian processes as witnesses (`benchmarks.evidence.vectors`). Writes
-`benchmarks/results/christie_aston.json`. "Published" is the paper's figure for its permutation test: figure 5 for 6.1,
-the authors' stored results for 6.2 (lchristie/estimating_symmetries, 100 runs a cell).
+`benchmarks/results/christie_aston.json`, where the cells of other runs stay. "Published" is the paper's figure for its
+permutation test: figure 5 for 6.1, the authors' stored results for 6.2 (lchristie/estimating_symmetries, 100 runs a
+cell).
 
     python -m benchmarks.evidence.christie_aston [--runs 200] [--processes 2] [--examples 6.1,6.2] [--sizes 20,50,...]
 """
@@ -142,6 +143,11 @@ def cell(rows: list[dict[str, Any]], *, example: str, which: int, truth: str, n:
     }
 
 
+def _key(cell: dict[str, Any]) -> tuple[str, int, int]:
+    """What tells a cell from the others in the file: example, dimension or scenario, n."""
+    return cell["example"], cell.get("d") or cell["scenario"], cell["n"]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--runs", type=int, default=200)
@@ -150,7 +156,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="20,50,100,200")
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
-    cells = []
+    cells = json.loads(options.output.read_text())["cells"] if options.output.exists() else []
     print(
         f"{'':12} {'n':>4} {'exact':>6} {'published':>9} {'posterior':>9} {'> .97':>9} {'certified wrong':>15} {'s':>5}"
     )
@@ -162,7 +168,7 @@ def main() -> None:
                     started = time.monotonic()
                     rows = list(pool.map(partial(run, **facts), range(options.runs), chunksize=4))
                     c = cell(rows, **facts, seconds=time.monotonic() - started)
-                    cells.append(c)
+                    cells = sorted([*(old for old in cells if _key(old) != _key(c)), c], key=_key)
                     options.output.parent.mkdir(exist_ok=True)
                     options.output.write_text(json.dumps({"cells": cells}, indent=1) + "\n")
                     name = f"6.1, d = {which}" if example == "6.1" else f"6.2, f{which}"
