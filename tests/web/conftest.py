@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.web.serving import Complaints, OpenPage, Service, running_service
 
+AXE = Path(__file__).parent / "axe" / "axe.min.js"
+BARRIERS = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
+  .filter(({impact}) => impact === "serious" || impact === "critical")
+  .flatMap(({id, help, nodes}) => nodes.slice(0, 5).map((node) => `${id}: ${help}: ${node.target} ${node.html}`))"""
 CHROMIUM_FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -70,3 +75,14 @@ def open_page(browser: Browser, complaints: Complaints) -> Iterator[OpenPage]:
     for context in contexts:
         context.close()
     assert complaints.seen == []
+
+
+@pytest.fixture
+def barriers() -> Callable[[Page], list[str]]:
+    """Which serious or critical accessibility barriers axe finds on a page as it stands; it must be settled."""
+
+    def found(page: Page) -> list[str]:
+        page.evaluate(AXE.read_text())  # not a script of the page: its security policy allows no other
+        return [str(barrier) for barrier in page.evaluate(BARRIERS)]
+
+    return found
