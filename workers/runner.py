@@ -25,6 +25,7 @@ from app.db.tables import Dataset, Search, Trial
 from app.storage import Storage
 from workers.keeper import Keeper
 from workers.leases import Lease, Leases, Standing, Verdict
+from workers.order import claim_for
 from workers.rank import Rankings, RankLease, dataset_job, finished_trials, planned_anew, ranking_job
 from workers.stopping import stops
 from workers.trainer_handle import TrainerDied, TrainerHandle
@@ -90,15 +91,18 @@ class Runner:
         self._stopping.set()
 
     def run(self, trial_id: str) -> None:
-        """Serve a doorbell for a trial: claim, train, record; rank if it was the last. Nothing if not claimable."""
+        """Serve a doorbell for a trial: claim it or a more telling one of its search, train, record, maybe rank.
+
+        Nothing if none can be claimed.
+        """
         while not self.stopping:
-            lease = self._leases.claim(trial_id)
+            lease = claim_for(trial_id, self._leases, self._reader, self._storage)
             if lease is None:
                 return
-            log.info("trial claimed", trial_id=trial_id, group=lease.group, attempt=lease.attempt)
-            with self._busy(trial_id):
+            log.info("trial claimed", trial_id=lease.trial_id, group=lease.group, attempt=lease.attempt)
+            with self._busy(lease.trial_id):
                 verdict = self._attempt(lease)
-            log.info("trial ended", trial_id=trial_id, state=verdict.state, accepted=verdict.accepted)
+            log.info("trial ended", trial_id=lease.trial_id, state=verdict.state, accepted=verdict.accepted)
             if verdict.rank_due:
                 self.rank(lease.search_id)
             if verdict.state != "queued":

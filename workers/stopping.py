@@ -1,19 +1,25 @@
 """Optional stopping: candidates whose fate the networks trained so far have settled are not trained.
 
 A search with `stopping: "settled"` looks, before a candidate is trained, at what the witnesses of the finished ones
-have said. A candidate with a broken element is spared: its verdict cannot change. Once every element is settled, all
-are spared but the largest group without a broken element, whose network is what the user takes home.
+have said. A candidate with a broken element is spared: its verdict cannot change. Once every element of the others is
+settled, all are spared but the largest group of them, whose network is what the user takes home. A worker takes the
+candidate next whose training may settle most.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from models.groups.action import is_trivial
 from workers.evidence.orbits import LEVEL
-from workers.evidence.stopping import Bets, settled
+from workers.evidence.stopping import Bets, settled, totals
+from workers.folds import Array
 
 BETS = ("bounded", "fold")  # the arrays of a trial that only stopping needs
 
@@ -28,32 +34,80 @@ def spared(job: dict[str, Any]) -> str | None:
 
     `job["done"]`: the finished trials of the search with their arrays, as a ranking is given them.
     """
-    plan, node = job["plan"], job["plan"]["nodes"][job["position"]]
-    heard = [bets for trial in job.get("done", []) for bets in _bets(trial)]
-    if is_trivial(node["spec"]) or not heard:
+    known = _known(job)
+    return None if known is None else known.spares(job["position"])
+
+
+def most_telling_first(job: dict[str, Any], positions: Sequence[int]) -> list[int]:
+    """These positions of the plan, those first whose training may settle most; `job` as for `spared`.
+
+    A network says nothing of its own group, and little if its group is wrong. So a candidate counts as many elements as
+    lie outside it and are open still, times the chance that all of its own hold, by the bets made so far. Then comes
+    what is likely to hold, larger groups first, and last what would be spared now. Plan order before the first witness.
+    """
+    known = _known(job)
+    if known is None:
+        return sorted(positions)
+    return sorted(positions, key=lambda p: (known.spares(p) is not None, *(-v for v in known.promise(p)), p))
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the witnesses heard so far say: for each class of the plan "broken", "kept" or None, and the odds (natural
+    logarithm) that it is kept."""
+
+    plan: dict[str, Any]
+    found: list[str | None]
+    odds: Array
+
+    def spares(self, position: int) -> str | None:
+        node = self.plan["nodes"][position]
+        if is_trivial(node["spec"]):
+            return None
+        broken = [c for c in node["classes"] if self.found[c] == "broken"]
+        if broken:
+            title = self.plan["classes"][broken[0]]["title"]
+            return f"{title} is no symmetry, which the networks trained before had settled"
+        if self.open:
+            return None
+        kept = [p for p, n in enumerate(self.plan["nodes"]) if all(self.found[c] == "kept" for c in n["classes"])]
+        if position == max(kept, key=lambda p: (float(self.plan["nodes"][p]["bits"]), p)):
+            return None
+        return "every candidate of the search was settled by the networks trained before"
+
+    @cached_property
+    def open(self) -> set[int]:
+        """The classes that are not settled, of the candidates that are not."""
+        nodes = [n["classes"] for n in self.plan["nodes"]]
+        left = {c for classes in nodes if not any(self.found[c] == "broken" for c in classes) for c in classes}
+        return {c for c in left if self.found[c] is None}
+
+    def promise(self, position: int) -> tuple[float, ...]:
+        """How much the training of a candidate may settle, and what decides between those that may settle as much."""
+        node = self.plan["nodes"][position]
+        holds = float(expit(min((self.odds[c] for c in node["classes"]), default=np.inf)))
+        return holds * len(self.open - set(node["classes"])), holds, float(node["bits"])
+
+
+def _known(job: dict[str, Any]) -> _Known | None:
+    """None before a witness was heard."""
+    plan = job["plan"]
+    heard = [bets for trial in job.get("done", []) for bets in _bets(trial, len(plan["nodes"]))]
+    shown = next((t["metrics"]["support"] for t in job.get("done", []) if "support" in t["metrics"]), None)
+    if not heard or shown is None:
         return None
-    found = settled(heard, float(job["request"].get("tolerance") or 0.05), LEVEL)
-    shown = next((t["metrics"]["support"] for t in job["done"] if "support" in t["metrics"]), None)
-    if shown is None:
-        return None
+    total = totals(heard, float(job["request"].get("tolerance") or 0.05))
     # An element whose moved poses the data does not show is not tested, however high the loss.
-    found = [None if s["status"] == "not_shown" else f for f, s in zip(found, shown, strict=True)]
-    broken = [c for c in node["classes"] if found[c] == "broken"]
-    if broken:
-        return f"{plan['classes'][broken[0]]['title']} is no symmetry, which the networks trained before had settled"
-    if None in found:
-        return None
-    kept = [p for p, n in enumerate(plan["nodes"]) if all(found[c] == "kept" for c in n["classes"])]
-    if job["position"] == max(kept, key=lambda p: (float(plan["nodes"][p]["bits"]), p)):
-        return None
-    return "every element of the search was settled by the networks trained before"
+    found = [None if s["status"] == "not_shown" else f for f, s in zip(settled(total, LEVEL), shown, strict=True)]
+    odds = np.array([kept - broken if np.isfinite(broken + kept) else 0.0 for broken, kept in total])
+    return _Known(plan, found, odds)
 
 
-def _bets(trial: dict[str, Any]) -> list[Bets]:
+def _bets(trial: dict[str, Any], candidates: int) -> list[Bets]:
     """The bets of a trial's witnesses; none where nothing was heard.
 
-    The candidate at position 0 has half of the whole, that at position p has 1 / (2 p (p + 1)); the witnesses of a
-    trial divide its share.
+    The candidate at position 0 has half of the whole, all others have the same part of the other half: whichever of
+    them is trained next, its share was fixed before. The witnesses of a trial divide its share.
     """
     if not set(BETS) <= {name.removesuffix(".npy") for name in trial["arrays"]}:
         return []
@@ -61,8 +115,8 @@ def _bets(trial: dict[str, Any]) -> list[Bets]:
         np.load(trial["arrays"][f"{name}.npy"], allow_pickle=False)
         for name in ("base", "constant", "bounded", "fold", "cluster")
     )
-    p, bounds = trial["position"], trial["metrics"]["loss_bounds"]
-    share = (0.5 if p == 0 else 0.5 / (p * (p + 1))) / len(bounds)
+    bounds = trial["metrics"]["loss_bounds"]
+    share = (0.5 if trial["position"] == 0 else 0.5 / (candidates - 1)) / len(bounds)
     return [
         Bets(share, np.minimum(constant[k], bound) - np.minimum(base[k], bound), bounded[k], bound, cluster, fold)
         for k, bound in enumerate(bounds)

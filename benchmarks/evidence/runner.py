@@ -24,6 +24,7 @@ from models.groups.scout import plan_or_scout
 from models.networks.planned import plan_networks
 from workers.rank import planned_anew
 from workers.ranking import rank_search
+from workers.stopping import most_telling_first, stops
 from workers.training import run_trial
 
 Array = NDArray[Any]
@@ -221,7 +222,11 @@ def _trained(job: dict[str, Any], folder: Path) -> tuple[list[dict[str, Any]], f
     """Every trial of a search, and the seconds that the candidates' own networks took to train."""
     trials: list[dict[str, Any]] = []
     training = 0.0
-    for position in range(len(job["plan"]["nodes"])):
+    left = list(range(len(job["plan"]["nodes"])))
+    while left:
+        if stops(job["request"]):
+            left = most_telling_first({**job, "done": trials}, left)
+        position = left.pop(0)
         out = folder / str(position)
         out.mkdir(parents=True)
         clock = _Clock()
@@ -229,7 +234,7 @@ def _trained(job: dict[str, Any], folder: Path) -> tuple[list[dict[str, Any]], f
         training += clock.training
         arrays = {f.name: str(f) for f in out.iterdir()}
         trials.append({"position": position, "state": "done", "metrics": metrics, "arrays": arrays})
-    return trials, training
+    return sorted(trials, key=lambda t: int(t["position"])), training
 
 
 def _write(kept: Path, plan: dict[str, Any], trials: list[dict[str, Any]], training: float, took: float) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.evidence.test_trials import by_name, mirror_images
-from workers.evidence.stopping import Bets, log_e_values, settled
+from workers.evidence.stopping import Bets, log_e_values, settled, totals
 from workers.stopping import saved
 
 
@@ -25,7 +25,7 @@ def test_an_element_at_the_tolerance_is_seldom_settled_however_often_one_looks()
     wrong = 0
     for _ in range(400):
         heard = witnesses(rng, 150, 0.05 * 0.5)
-        wrong += any(settled(heard[: k + 1], 0.05, 0.1)[0] is not None for k in range(len(heard)))
+        wrong += any(settled(totals(heard[: k + 1], 0.05), 0.1)[0] is not None for k in range(len(heard)))
     assert wrong <= 0.1 * 400
 
 
@@ -41,19 +41,19 @@ def test_e_values_of_fair_bets_have_expectation_one_at_most():
 
 def test_clear_defects_are_broken_and_clear_symmetries_kept():
     rng = np.random.default_rng(2)
-    assert settled(witnesses(rng, 400, 0.8), 0.05, 0.05) == ["broken"]
+    assert settled(totals(witnesses(rng, 400, 0.8), 0.05), 0.05) == ["broken"]
     exact = [Bets(0.5, np.full(6000, 0.9), np.zeros((1, 6000)), 2.0, np.arange(6000), np.arange(6000) % 3)]
-    assert settled(exact, 0.05, 0.05) == ["kept"]
-    assert settled(witnesses(rng, 20, 0.05), 0.05, 0.05) == [None]
+    assert settled(totals(exact, 0.05), 0.05) == ["kept"]
+    assert settled(totals(witnesses(rng, 20, 0.05), 0.05), 0.05) == [None]
 
 
 def test_a_witness_worse_than_the_constant_breaks_nothing():
     rng = np.random.default_rng(3)
     excess = rng.choice([-0.3, 0.3], size=(1, 3000))
     worse = Bets(0.5, np.full(3000, -0.6), excess, 2.0, np.arange(3000), np.arange(3000) % 2)
-    assert settled([worse], 0.05, 0.05) == [None]
+    assert settled(totals([worse], 0.05), 0.05) == [None]
     better = Bets(0.5, np.full(3000, 0.6), excess, 2.0, np.arange(3000), np.arange(3000) % 2)
-    assert settled([better], 0.05, 0.05) != ["broken"]
+    assert settled(totals([better], 0.05), 0.05) != ["broken"]
 
 
 def test_a_cluster_of_copies_bets_once():

@@ -58,24 +58,27 @@ def log_e_values(z: Array, fold: Array, cluster: Array, largest: float) -> Array
     return np.asarray(logs)
 
 
-def settled(heard: Sequence[Bets], tolerance: float, alpha: float) -> list[str | None]:
-    """For each class "broken", "kept" or None, all of them right at once with probability 1 - alpha, at any time."""
-    classes = len(heard[0].excess) if heard else 0
-    learned = [log_e_values(bets.gain, bets.fold, bets.cluster, bets.bound) for bets in heard]
-    found: list[str | None] = []
-    for c in range(classes):
-        totals = {"broken": -np.inf, "kept": -np.inf}
-        for bets, gained in zip(heard, learned, strict=True):
-            if np.isnan(bets.excess[c]).any():
-                continue
+def totals(heard: Sequence[Bets], tolerance: float) -> Array:
+    """Natural logarithms of what all witnesses bet for "broken" and for "kept", (classes, 2); -inf where none could."""
+    found = np.full((len(heard[0].excess) if heard else 0, 2), -np.inf)
+    for bets in heard:
+        learned = log_e_values(bets.gain, bets.fold, bets.cluster, bets.bound)
+        for c in np.flatnonzero(~np.isnan(bets.excess).any(1)):
             z = bets.excess[c] - tolerance * bets.gain
             largest = (1.0 + tolerance) * bets.bound
-            for name, sign in (("broken", 1.0), ("kept", -1.0)):
-                each = np.minimum(log_e_values(sign * z, bets.fold, bets.cluster, largest), gained)
-                totals[name] = np.logaddexp(totals[name], _log_mean(each) + np.log(bets.share))
-        limit = np.log(2.0 * classes / alpha)
-        found.append(next((name for name, total in totals.items() if total >= limit), None))
+            for k, sign in enumerate((1.0, -1.0)):
+                each = np.minimum(log_e_values(sign * z, bets.fold, bets.cluster, largest), learned)
+                found[c, k] = np.logaddexp(found[c, k], _log_mean(each) + np.log(bets.share))
     return found
+
+
+def settled(total: Array, alpha: float) -> list[str | None]:
+    """For each class "broken", "kept" or None, all of them right at once with probability 1 - alpha, at any time.
+
+    `total`: (classes, 2), as `totals` gives it.
+    """
+    limit = np.log(2.0 * max(len(total), 1) / alpha)
+    return ["broken" if broken >= limit else "kept" if kept >= limit else None for broken, kept in total]
 
 
 def _log_mean(logs: Array) -> float:
