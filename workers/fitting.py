@@ -37,6 +37,7 @@ class FitOptions:
     min_steps: int = 20
     warm_up: float = 1.0
     labels: tuple[Array, ...] = ()  # how the networks' group acts on their outputs, (p, p) each
+    told: Callable[[int, list[float]], None] | None = None  # hears every epoch and the validation loss of each network
 
 
 @dataclass
@@ -145,14 +146,18 @@ def fit(
             schedule.step()
             with torch.no_grad():
                 torch._foreach_lerp_(averaged, parameters, 1.0 / min(steps, (epoch - 1) * steps + step + 1))
+        losses = []
         for k, (net, average) in enumerate(zip(networks, averages, strict=True)):
             _copy_buffers(net, average)
             outputs = predict(average, x[held[k]])
             value = float(sample_losses(outputs, y[held[k]], options.classification).mean())
+            losses.append(value)
             if value < best[k]:
                 best[k], best_epoch[k] = value, epoch
                 kept[k] = copy.deepcopy(average.state_dict())
         report(epoch / options.epochs, f"epoch {epoch}")
+        if options.told is not None:
+            options.told(epoch, losses)
         out_of_time = time.monotonic() > options.deadline and epoch < options.epochs
         if out_of_time or epoch - max(best_epoch) >= options.patience:
             break

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -119,8 +120,8 @@ class Leases:
                 set_search_state(session, row.search_id, RUNNING, expect={QUEUED}, started_at=started_at or now)
         return lease
 
-    def renew(self, lease: Lease, progress: float | None = None) -> Standing:
-        """Extend the lease by its full length and record progress (0 to 1); LOST if it is no longer ours."""
+    def renew(self, lease: Lease, progress: float | None = None, epochs: Sequence[dict[str, Any]] = ()) -> Standing:
+        """Extend the lease by its full length, record progress (0 to 1) and log `epochs`; LOST if it is not ours."""
         with self.writer.begin() as session:
             now = database_now(session)
             values: dict[str, Any] = {"lease_until": now + timedelta(seconds=self.lease_seconds)}
@@ -133,6 +134,7 @@ class Leases:
                 return Standing.LOST
             if progress is not None:
                 _announce_progress(session, lease, now)
+            _announce_epochs(session, lease, epochs)
             state = session.execute(select(Search.state).where(Search.id == search_id)).scalar_one()
         return Standing.CANCELLING if state == CANCELLING else Standing.HELD
 
@@ -146,13 +148,22 @@ class Leases:
             return Standing.LOST
         return Standing.CANCELLING if state == CANCELLING else Standing.HELD
 
-    def finish(self, lease: Lease, *, metrics: dict[str, Any], prefix: str, seconds: float) -> Verdict:
-        """Record the result. Not accepted, and nothing changed, when the lease was lost.
+    def finish(
+        self,
+        lease: Lease,
+        *,
+        metrics: dict[str, Any],
+        prefix: str,
+        seconds: float,
+        epochs: Sequence[dict[str, Any]] = (),
+    ) -> Verdict:
+        """Record the result, and log the last `epochs`. Not accepted, and nothing changed, when the lease was lost.
 
         Repeating it after a commit whose answer was lost on the way is accepted and changes nothing.
         """
         columns = {"metrics": metrics, "prefix": prefix, "seconds": seconds, "progress": 1.0, "error": None}
-        verdict = self._end(lease, DONE, **columns)
+        with self.writer.begin() as session:
+            verdict = end_attempt(session, lease, DONE, epochs, **columns)
         return verdict if verdict.accepted else self._recorded(lease, prefix)
 
     def fail(self, lease: Lease, error: str) -> Verdict:
@@ -184,7 +195,9 @@ class Leases:
             return end_attempt(session, lease, state, **columns)
 
 
-def end_attempt(session: Session, lease: Lease, state: str, **columns: Any) -> Verdict:
+def end_attempt(
+    session: Session, lease: Lease, state: str, epochs: Sequence[dict[str, Any]] = (), **columns: Any
+) -> Verdict:
     """Move the trial of a held lease to `state`; an attempt of a search being cancelled is cancelled, not queued."""
     held = session.execute(select(Trial.id).where(*_held(lease)).with_for_update(key_share=True)).one_or_none()
     if held is None:
@@ -200,6 +213,7 @@ def end_attempt(session: Session, lease: Lease, state: str, **columns: Any) -> V
     session.execute(
         update(Trial).where(Trial.id == lease.trial_id).values(state=state, token=None, lease_until=None, **columns)
     )
+    _announce_epochs(session, lease, epochs)
     _announce(session, lease, state)
     return Verdict(accepted=True, state=state, rank_due=settle(session, lease.search_id, search_state, now))
 
@@ -229,6 +243,24 @@ def _held(lease: Lease) -> tuple[Any, ...]:
 def _announce(session: Session, lease: Lease, state: str) -> None:
     data = {"candidate_id": lease.trial_id, "group": lease.group, "state": state, "attempt": lease.attempt}
     add_event(session, lease.search_id, "trial", data)
+
+
+def _announce_epochs(session: Session, lease: Lease, epochs: Sequence[dict[str, Any]]) -> None:
+    """Log what an attempt's networks have reached, in one event however many epochs there are."""
+    if not epochs:
+        return
+    data = {
+        "candidate_id": lease.trial_id,
+        "group": lease.group,
+        "attempt": lease.attempt,
+        "epochs": epochs[-1]["epochs"],
+        "points": [{"epoch": one["epoch"], "losses": _short(one["losses"])} for one in epochs],
+    }
+    add_event(session, lease.search_id, "epoch", data)
+
+
+def _short(losses: Sequence[float | None]) -> list[float | None]:
+    return [None if loss is None else float(f"{loss:.4g}") for loss in losses]
 
 
 def _announce_progress(session: Session, lease: Lease, now: datetime) -> None:

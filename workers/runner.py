@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.db.tables import Dataset, Search, Trial
 from app.storage import Storage
+from workers.epochs import Epochs
 from workers.keeper import Keeper
 from workers.leases import Lease, Leases, Standing, Verdict
 from workers.order import claim_for
@@ -135,9 +136,15 @@ class Runner:
         started = time.monotonic()
         prefix = f"trials/{lease.trial_id}/{lease.token}"
         out_dir = Path(tempfile.mkdtemp(prefix="trial-", dir=self._scratch))
+        epochs = Epochs()
+
+        def renew(progress: float | None) -> Standing:
+            with epochs.taken() as told:
+                return self._leases.renew(lease, progress, told)
+
         try:
             with Keeper(
-                lambda progress: self._leases.renew(lease, progress),
+                renew,
                 lambda: self._leases.standing(self._reader, lease),
                 self._leases.lease_seconds,
             ) as keeper:
@@ -145,7 +152,7 @@ class Runner:
                     job = self._insist(lambda: self._trial_job(lease))
                     limit = 3.0 * float(job["request"]["budget"]["max_seconds"]) + HARD_LIMIT_EXTRA_SECONDS
                     request = {"call": "train", "job": job, "out_dir": str(out_dir)}
-                    outcome = self._call(request, keeper, limit)
+                    outcome = self._call(request, keeper, limit, epochs)
                     if outcome.kind == "result":
                         self._upload(out_dir, prefix)
                 except DATABASE_AWAY:
@@ -153,16 +160,18 @@ class Runner:
                 except Exception as error:
                     log.exception("the attempt could not be made", trial_id=lease.trial_id)
                     outcome = Outcome("crashed", error=f"{type(error).__name__}: {error}")
-                verdict = self._insist(lambda: self._end(lease, outcome, prefix, time.monotonic() - started))
+                seconds = time.monotonic() - started
+                verdict = self._insist(lambda: self._end(lease, outcome, prefix, seconds, epochs))
             self._sweep(lease, verdict, prefix)
             return verdict
         finally:
             shutil.rmtree(out_dir, ignore_errors=True)
 
-    def _end(self, lease: Lease, outcome: Outcome, prefix: str, seconds: float) -> Verdict:
+    def _end(self, lease: Lease, outcome: Outcome, prefix: str, seconds: float, epochs: Epochs) -> Verdict:
         leases = self._leases
         if outcome.kind == "result":
-            return leases.finish(lease, metrics=outcome.result, prefix=prefix, seconds=seconds)
+            with epochs.taken() as told:
+                return leases.finish(lease, metrics=outcome.result, prefix=prefix, seconds=seconds, epochs=told)
         if outcome.kind == "failed":
             return leases.fail(lease, outcome.error)
         if outcome.kind == "crashed":
@@ -252,7 +261,9 @@ class Runner:
             self._ring_trial(trial_id)
         log.info("planned after scouting", search_id=lease.search_id, candidates=len(plan["nodes"]))
 
-    def _call(self, request: dict[str, Any], keeper: Keeper, limit_seconds: float) -> Outcome:
+    def _call(
+        self, request: dict[str, Any], keeper: Keeper, limit_seconds: float, epochs: Epochs | None = None
+    ) -> Outcome:
         """Have the trainer answer, unless the lease is lost, the search cancelled, time is up or the worker stops."""
         trainer = self._trainer
         deadline = time.monotonic() + limit_seconds
@@ -267,7 +278,10 @@ class Runner:
                         if message["kind"] == "crashed":
                             trainer.stop(self._grace)  # a child that ran out of memory starts afresh
                         return Outcome(message["kind"], error=message["error"])
-                    keeper.progress = message["progress"]
+                    if "epoch" in message and epochs is not None:
+                        epochs.tell(message["epoch"])
+                    if "progress" in message:
+                        keeper.progress = message["progress"]
                 if interruption := self._interruption(keeper, deadline, limit_seconds):
                     trainer.stop(self._grace)
                     return interruption

@@ -2,7 +2,8 @@
 
 Spawned by a worker as `python -m workers.trainer PARENT`. One JSON line in is one call,
 `{"call": "train", "job": {...}, "out_dir": "..."}` or `{"call": "rank", "job": {...}}`. JSON lines out:
-`{"ready": true}` once, then for every call any number of `{"progress": 0..1, "message": "..."}` and one of
+`{"ready": true}` once, then for every call any number of `{"progress": 0..1, "message": "..."}`, of
+`{"epoch": {"epoch": 3, "epochs": 40, "losses": [...]}}` while a candidate's networks train, and one of
 `{"result": {...}}` or `{"error": "...", "kind": "failed" | "crashed"}`. It dies with its worker.
 """
 
@@ -70,6 +71,9 @@ def serve(requests: TextIO, answers: TextIO, *, train: str, rank: str) -> None:
     def report(fraction: float, message: str = "") -> None:
         send({"progress": plain(float(fraction)), "message": str(message)})
 
+    def told(epoch: dict[str, Any]) -> None:
+        send({"epoch": plain(epoch)})
+
     train_function = resolve(train)
     send({"ready": True})
     for line in requests:
@@ -78,7 +82,7 @@ def serve(requests: TextIO, answers: TextIO, *, train: str, rank: str) -> None:
             if request["call"] == "rank":
                 result = resolve(rank)(request["job"])
             else:
-                result = train_function(request["job"], Path(request["out_dir"]), report)
+                result = train_function(request["job"], Path(request["out_dir"]), report, told)
             send({"result": plain(result)})
         except Exception as error:
             traceback.print_exc()

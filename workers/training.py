@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from models.networks.matching import WIDTHS, network_cost
 from models.networks.planned import planned_config
 from models.networks.standardise import standardise
 from workers.artifacts import write_artifacts
+from workers.epochs import Told
 from workers.evidence.laws import data_laws
 from workers.evidence.support import supports
 from workers.fitting import FitOptions, Fitted, Report, fit, predict
@@ -49,12 +52,12 @@ def _compute_exactly(threads: int) -> None:
     torch.backends.cudnn.allow_tf32 = False  # ten bits of mantissa would break equivariance visibly
 
 
-def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, Any]:
+def run_trial(job: dict[str, Any], out_dir: Path, report: Report, told: Told | None = None) -> dict[str, Any]:
     """Train, test, and write what the witnesses said and the network to `out_dir`; returns the trial's metrics.
 
     Files: `rows.npy`, `cluster.npy` (rows,), `base.npy`, `constant.npy` (witnesses, rows), `excess.npy` (witnesses,
     classes, rows; NaN where blind), and those of `workers.artifacts`. The same job gives the same result on one
-    machine. `report(fraction, message)` is called at every epoch.
+    machine. `report(fraction, message)` is called at every epoch, and `told` at those of the candidate's own networks.
     """
     started = time.monotonic()
     _compute_exactly(max(1, int(job.get("threads") or 1)))
@@ -78,7 +81,8 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
     extra = _positional(node["spec"])
     share = (0.7 if extra else 0.95) * (0.7 if seeds_of(request) else 1.0)
     began = time.monotonic()
-    fitted = _fit(config, samples, job, device, deadline, lambda f, m: report(share * f, m))
+    hears = None if told is None else _in_bits(told, job, samples)
+    fitted = _fit(config, samples, job, device, deadline, lambda f, m: report(share * f, m), told=hears)
     seconds = (time.monotonic() - began) / len(fitted.networks)
     said = [_testify(str(node["name"]), fitted, samples, job, blind, constant, device)]
     metrics = _own_metrics(said[0], samples, fitted, node, job, device)
@@ -128,6 +132,17 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report) -> dict[str, A
         "device": device.type,
         "seconds": time.monotonic() - started,
     }
+
+
+def _in_bits(told: Told, job: dict[str, Any], samples: Samples) -> Callable[[int, list[float]], None]:
+    """What fitting tells of an epoch, in the units that people see: bits, or the share of the variance that is left."""
+    epochs = _epochs(job)
+    unit = math.log(2.0) if samples.classification else 1.0
+    return lambda epoch, losses: told({"epoch": epoch, "epochs": epochs, "losses": [loss / unit for loss in losses]})
+
+
+def _epochs(job: dict[str, Any]) -> int:
+    return int((job["request"].get("budget") or {}).get("max_epochs") or 40)
 
 
 def _scout(
@@ -198,6 +213,7 @@ def _fit(
     report: Report,
     patience: int = FitOptions.patience,
     min_steps: int = FitOptions.min_steps,
+    told: Callable[[int, list[float]], None] | None = None,
 ) -> Fitted:
     request = job["request"]
     seeds = int(request.get("seeds") or 1)
@@ -210,13 +226,14 @@ def _fit(
         standardise(network, torch.from_numpy(samples.x[:20_000]), config.spec)
         networks.append(network.to(device))
     options = FitOptions(
-        epochs=int((request.get("budget") or {}).get("max_epochs") or 40),
+        epochs=_epochs(job),
         classification=samples.classification,
         seed=int(request.get("seed") or 0) * 7919 + job["position"],
         deadline=deadline,
         labels=_label_matrices(job),
         patience=patience,
         min_steps=min_steps,
+        told=told,
     )
     return fit(networks, x, y, [s for s in samples.splits for _ in range(seeds)], options, report)
 

@@ -31,7 +31,7 @@ EVENT_SCHEMA = {
     "type": "object",
     "description": "One event of the stream.",
     "properties": {
-        "event": {"enum": ["search", "trial", "progress", "planned", "ranked"]},
+        "event": {"enum": ["search", "trial", "progress", "epoch", "planned", "ranked"]},
         "data": {"type": "string", "description": "A JSON object; `at` is the time it was logged."},
         "id": {"type": "string", "pattern": "^[0-9]+$"},
     },
@@ -48,8 +48,11 @@ EventIdHeader = Annotated[int | None, Header(ge=0, le=MAX_EVENT_ID, description=
     response_class=StreamingResponse,
     responses={
         200: {
-            "description": "Events `search`, `trial`, `progress`, `planned` (other candidates take the place of the "
-            "scout that found the label actions) and `ranked`; the stream ends with the search.",
+            "description": "Events `search`, `trial`, `progress`, `epoch` (held-out losses of a candidate's networks "
+            "as they train: `points` of {epoch, losses}, one loss a network, in bits for classes and as the share of "
+            "the variance for targets; about a hundred points a training, at most one event a second), `planned` "
+            "(other candidates take the place of the scout that found the label actions) and `ranked`; the stream "
+            "ends with the search.",
             "content": {
                 "text/event-stream": {
                     "schema": EVENT_SCHEMA,

@@ -15,8 +15,9 @@ from app.dependencies import CurrentDoorbell, CurrentSettings, ReadAccess, Reade
 from app.errors import Problem
 from app.pagination import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, encode_cursor
 from app.schemas.common import GroupFilter, SearchId, Text, problems
+from app.schemas.estimates import SearchEstimate
 from app.schemas.searches import SearchItem, SearchList, SearchRequest, SearchState, Verdict
-from app.services import idempotency, searches
+from app.services import estimate, idempotency, searches
 from app.services.idempotency import Answer
 from app.services.polling import SearchPoller
 
@@ -62,6 +63,20 @@ def create_search(
     except Exception:
         claim.release(writer)
         raise
+
+
+@router.post(
+    "/searches/estimate",
+    response_model=SearchEstimate,
+    responses=problems(404, 413),
+    summary="Estimate a search",
+)
+def estimate_search(body: SearchRequest, principal: ReadAccess, reader: Reader, settings: CurrentSettings) -> Any:
+    """Plan a search without starting it: its candidates, their networks, the elements that are tested, and the time.
+
+    The same body as for starting it, refused in the same way. Time is estimated from trials that finished here.
+    """
+    return estimate.estimate(reader, settings, principal, body)
 
 
 @router.get("/searches", response_model=SearchList, responses=problems(), summary="List searches")

@@ -51,3 +51,23 @@ class Group(BaseModel):
 class GroupList(BaseModel):
     items: list[Group]
     next_cursor: str | None = Field(None, description="Always null: the catalogue is one page.")
+
+
+class OfferedGroup(BaseModel):
+    """A group that can be named, as it stands, for one data set."""
+
+    name: str = Field(examples=["D4"])
+    title: str = Field(examples=["rotations by 360°/4 and 4 mirrors"])
+    order: int | None = Field(description="Number of elements; null for a continuous group.", examples=[8])
+    labels: list[str] = Field(
+        description="Label actions that suit the group and this data.", examples=[["trivial", "swap", "auto"]]
+    )
+    centred: bool = Field(description="Images: whether it is offered about the centre alone, without translations.")
+    interpolated: bool = Field(description="Whether some of its elements move samples by interpolation.")
+    usual: bool = Field(description="Whether it is among the groups to show first.")
+    contains: list[str] = Field(description="The other groups of this list that lie in it.", examples=[["T", "C2"]])
+
+
+class OfferedGroups(BaseModel):
+    items: list[OfferedGroup] = Field(description="Smallest groups first, each group once.")
+    auto: list[str] = Field(description='What `"candidates": "auto"` stands for; empty where nothing is usual.')

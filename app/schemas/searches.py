@@ -235,6 +235,7 @@ class SearchItem(BaseModel):
                     "id": SEARCH_ID,
                     "name": "first look",
                     "dataset_id": DATASET_ID,
+                    "dataset_name": "digits",
                     "state": "done",
                     "progress": {"done": 10, "total": 10, "fraction": 1.0, "eta_seconds": None},
                     "created_at": "2026-01-05T10:00:00Z",
@@ -259,6 +260,7 @@ class SearchItem(BaseModel):
     id: str
     name: str
     dataset_id: str
+    dataset_name: str = Field(description="It stays when the data set is deleted.")
     state: SearchState
     progress: Progress
     created_at: datetime

@@ -14,7 +14,18 @@ from app.services.searches import timestamp
 from app.storage import Storage
 
 # Measured by training and shown from there while there is no ranking yet.
-_FROM_METRICS = ("accuracy", "r2", "loss_bits", "gain_bits", "fields", "parameters", "flops", "files", "missing")
+_FROM_METRICS = (
+    "accuracy",
+    "r2",
+    "loss_bits",
+    "gain_bits",
+    "fields",
+    "parameters",
+    "flops",
+    "files",
+    "missing",
+    "spared",
+)
 _PLAN_ELEMENT = ("element", "title", "angle_degrees", "matrix", "permutation", "order", "in_groups")
 
 

@@ -46,6 +46,7 @@ def body(row: Mapping[Any, Any], now: datetime | None = None) -> dict[str, Any]:
         "id": row["id"],
         "name": row["name"],
         "dataset_id": row["dataset_id"],
+        "dataset_name": row["dataset_name"],
         "state": row["state"],
         "progress": {"done": done, "total": total, "fraction": round(fraction, 4), "eta_seconds": eta},
         "created_at": timestamp(row["created_at"]),
@@ -79,11 +80,11 @@ def create(
     claim: the idempotency key's claim that this request holds, answered in the same transaction.
     """
     with reader() as session:
-        dataset = _dataset(session, principal.owner, request.dataset_id)
-    plan = _plan(request, dataset, settings)
+        dataset = usable_dataset(session, principal.owner, request.dataset_id)
+    plan = plan_request(request, dataset, settings)
     with writer.begin() as session:
         # Again, and locked: it may have been deleted while the plan was made.
-        _dataset(session, principal.owner, request.dataset_id, lock=True)
+        usable_dataset(session, principal.owner, request.dataset_id, lock=True)
         active = searches.count_active(session, principal.owner)
         if active >= settings.max_active_searches:
             detail = f"{active} searches are not finished yet, and {settings.max_active_searches} may be."
@@ -182,7 +183,8 @@ def retry(writer: sessionmaker[Session], doorbell: Doorbell, owner: str, search_
     return answer
 
 
-def _dataset(session: Session, owner: str, dataset_id: str, *, lock: bool = False) -> Dataset:
+def usable_dataset(session: Session, owner: str, dataset_id: str, *, lock: bool = False) -> Dataset:
+    """A data set that may be searched; raises a 404 problem. `lock` keeps it until the transaction ends."""
     dataset = searches.find_dataset(session, owner, dataset_id, lock=lock)
     if dataset is None:
         detail = f"There is no data set {dataset_id!r}."
@@ -191,7 +193,8 @@ def _dataset(session: Session, owner: str, dataset_id: str, *, lock: bool = Fals
     return dataset
 
 
-def _plan(request: SearchRequest, dataset: Dataset, settings: Settings) -> dict[str, Any]:
+def plan_request(request: SearchRequest, dataset: Dataset, settings: Settings) -> dict[str, Any]:
+    """The plan of a search, networks included; raises a 422 problem that names the entry."""
     posted: str | list[str | dict[str, Any]] = (
         request.candidates
         if isinstance(request.candidates, str)

@@ -129,3 +129,21 @@ def test_the_exported_network_is_calibrated_as_the_witness_was(classification):
 
 def test_nothing_was_learned_where_no_sample_could_be_set_aside():
     assert validation_share([torch.zeros(2, 0), torch.zeros(2, 0)]) == 0.0
+
+
+def test_every_epoch_is_told_with_the_held_out_loss_of_each_network():
+    rng = np.random.default_rng(0)
+    x = torch.from_numpy(rng.normal(size=(90, 2)).astype(np.float32))
+    y = (x[:, 0] > 0).long()
+    acting = acting_group((0, 1), [])
+    config = NetworkConfig({"domain": "vector", "translations": None, **acting.spec()}, (2,), 2, 8)
+    split = Split(np.arange(45), np.arange(45, 60), np.arange(60, 90))
+    heard: list = []
+    options = FitOptions(4, True, 0, math.inf, told=lambda epoch, losses: heard.append((epoch, losses)))
+    networks = [build_network(config) for _ in range(2)]
+    fitted = fit(networks, x, y, [split, split], options, lambda fraction, message: None)
+    assert [epoch for epoch, _ in heard] == list(range(1, fitted.epochs + 1))
+    for k, network in enumerate(fitted.networks):
+        with torch.no_grad():
+            kept = float(sample_losses(network.eval()(x[45:60]), y[45:60], True).mean())
+        assert kept == pytest.approx(min(losses[k] for _, losses in heard), rel=1e-4)

@@ -17,7 +17,12 @@ from typing import Any
 import numpy as np
 
 
-def run_trial(job: dict[str, Any], out_dir: Path, report: Callable[[float, str], None]) -> dict[str, Any]:
+def run_trial(
+    job: dict[str, Any],
+    out_dir: Path,
+    report: Callable[[float, str], None],
+    told: Callable[[dict[str, Any]], None],
+) -> dict[str, Any]:
     node = job["plan"]["nodes"][job["position"]]
     spec = node["spec"]
     do = spec.get("do")
@@ -41,6 +46,7 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Callable[[float, str],
     for step in range(steps):
         time.sleep(float(spec.get("seconds", 0.01)))
         report((step + 1) / steps, "training")
+        told({"epoch": step + 1, "epochs": steps, "losses": [1.0 / (step + 1), float("nan")]})
     np.save(out_dir / "losses.npy", x[:, 0])
     loss = float(len(node["group"]) + x.mean())
     return {"loss_bits": loss, "pid": os.getpid(), "bad": float("nan"), "mean": np.float32(0.5)} | spec.get("says", {})

@@ -25,6 +25,7 @@ from app.storage import Storage
 from models.groups.scout import plan_or_scout
 from tests.seeding import add_dataset, add_search, expire, get_search, get_trial
 from tests.waiting import wait_for
+from workers.epochs import Epochs
 from workers.leases import Leases
 from workers.rank import Rankings
 from workers.reaper import Reaper
@@ -406,3 +407,35 @@ def test_candidates_that_were_never_rung_for_are_rung_for_by_the_reaper(bench: B
     bells.ring_trial = bench.rung.append  # type: ignore[method-assign]
     Reaper(bench.writer, bench.reader, bells, max_attempts=3, ring_again_seconds=1, outage_grace_seconds=0).sweep()
     assert sorted(bench.rung) == sorted(lost)
+
+
+def test_epochs_are_logged_while_training_and_the_last_ones_with_its_result(bench: Bench) -> None:
+    search_id, (trial_id,) = bench.search("T", T={"steps": 250, "seconds": 0.01})
+    bench.runner.run(trial_id)
+    with bench.reader() as session:
+        logged = session.execute(
+            select(Event.kind, Event.data).where(Event.search_id == search_id).order_by(Event.id)
+        ).all()
+    curves = [row.data for row in logged if row.kind == "epoch"]
+    points = [point for data in curves for point in data["points"]]
+    assert [point["epoch"] for point in points] == [1, *range(3, 251, 3)], "a hundred points at most, each once"
+    assert points[1]["losses"] == [pytest.approx(1 / 3, rel=1e-3), None]
+    assert {(data["candidate_id"], data["group"], data["attempt"], data["epochs"]) for data in curves} == {
+        (trial_id, "T", 1, 250)
+    }
+    assert len(curves) >= 2, "some while it trained, the rest with its result"
+    kinds = [(row.kind, row.data.get("state")) for row in logged]
+    assert kinds.index(("trial", "done")) == max(i for i, (kind, _) in enumerate(kinds) if kind == "epoch") + 1
+
+
+def test_epochs_wait_for_a_database_that_does_not_answer() -> None:
+    epochs = Epochs()
+    for number in (1, 2):
+        epochs.tell({"epoch": number, "epochs": 40, "losses": [1.0]})
+    with pytest.raises(ConnectionError), epochs.taken():
+        raise ConnectionError
+    epochs.tell({"epoch": 3, "epochs": 40, "losses": [1.0]})
+    with epochs.taken() as told:
+        assert [one["epoch"] for one in told] == [1, 2, 3]
+    with epochs.taken() as told:
+        assert told == []

@@ -45,10 +45,16 @@ _terminal = Trial.state.in_(states.TRIAL_TERMINAL)
 _TOTAL: ColumnElement[int] = func.count(Trial.id).label("total")
 _DONE: ColumnElement[int] = func.count(case((_terminal, 1))).label("done")
 _FRACTION: ColumnElement[float] = func.avg(case((_terminal, 1.0), else_=Trial.progress)).label("fraction")
-_COUNTED = select(Search.owner, *COLUMNS, _TOTAL, _DONE, _FRACTION).outerjoin(Trial, Trial.search_id == Search.id)
+_NAMED = Dataset.name.label("dataset_name")
+_COUNTED = (
+    select(Search.owner, *COLUMNS, _NAMED, _TOTAL, _DONE, _FRACTION)
+    .join(Dataset, Dataset.id == Search.dataset_id)
+    .outerjoin(Trial, Trial.search_id == Search.id)
+    .group_by(Search.id, Dataset.id)
+)
 # Built once: putting a statement together costs more than running it.
-_ONE = _COUNTED.where(Search.id == bindparam("search_id"), Search.owner == bindparam("owner")).group_by(Search.id)
-_MANY = _COUNTED.where(tuple_(Search.owner, Search.id).in_(bindparam("keys", expanding=True))).group_by(Search.id)
+_ONE = _COUNTED.where(Search.id == bindparam("search_id"), Search.owner == bindparam("owner"))
+_MANY = _COUNTED.where(tuple_(Search.owner, Search.id).in_(bindparam("keys", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,7 @@ def page(
     session: Session, owner: str, filters: Filters, *, newest: bool, after: str | None, limit: int
 ) -> list[Mapping[Any, Any]]:
     """Up to `limit` searches after the id `after`, in two statements whatever their number."""
-    query = select(*COLUMNS).where(Search.owner == owner)
+    query = select(*COLUMNS, _NAMED).join(Dataset, Dataset.id == Search.dataset_id).where(Search.owner == owner)
     if filters.state is not None:
         query = query.where(Search.state == filters.state)
     if filters.dataset_id is not None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.db import states
 from app.db.repositories import AnyRow
-from app.db.tables import Search, Trial, new_id
+from app.db.tables import Dataset, Search, Trial, new_id
 
 COLUMNS = (
     Trial.id,
@@ -98,3 +98,23 @@ def verdicts(session: Session, search_id: str) -> dict[int, AnyRow]:
 
 def count_running(session: Session, search_id: str) -> int:
     return session.scalar(select(func.count()).where(Trial.search_id == search_id, Trial.state == states.RUNNING)) or 0
+
+
+def recent_costs(session: Session, limit: int = 300) -> Sequence[AnyRow]:
+    """`(seconds, flops, epochs, request, n, domain)` of the trials trained last, whoever asked for them."""
+    epochs = Trial.metrics["epochs"].as_integer()
+    return session.execute(
+        select(
+            Trial.seconds,
+            Trial.metrics["flops"].as_float().label("flops"),
+            epochs.label("epochs"),
+            Search.request,
+            Dataset.n,
+            Dataset.domain,
+        )
+        .join(Search, Search.id == Trial.search_id)
+        .join(Dataset, Dataset.id == Search.dataset_id)
+        .where(Trial.state == states.DONE, Trial.seconds.is_not(None), epochs > 0)
+        .order_by(Trial.id.desc())
+        .limit(limit)
+    ).all()
