@@ -35,17 +35,17 @@ def consistency(
 ) -> float:
     """Evidence for a group, in bits, from the log2 Bayes factors of its element classes and its kernel evidence.
 
-        kernel * k + min(complexity, max(k, 0) / 2) + silence * rank * mean of max(b, 0) + objection * sum of min(b, 0)
+        kernel * k + min(complexity, max(k, 0)) + silence * rank * mean of max(b, 0) + objection * sum of min(b, 0)
 
     `complexity`: bits to name an element, for a listed group log2 of its order. A group has few generators and many
     elements, and where the generators hold so do the others: what speaks for the elements counts once for each of at
-    most `rank` = min(complexity, classes) generators. Every objection counts. k = trust * kernel_bits; half of what
-    imposing the group gains pays for its complexity first. `kernel_bits`: log2 of the evidence for the group over that
+    most `rank` = min(complexity, classes) generators. Every objection counts. k = trust * kernel_bits; what
+    imposing the group gains pays for its complexity first: a marginal likelihood has weighed simplicity already. `kernel_bits`: log2 of the evidence for the group over that
     for the trivial one; None: missing, and left out. `trust`, from 0 to 1: the share of what the best witness learned
     that the Gaussian process learned too.
     """
     k = 0.0 if kernel_bits is None else trust * kernel_bits
-    imposed = weights.kernel * k + min(complexity, 0.5 * max(k, 0.0))
+    imposed = weights.kernel * k + min(complexity, max(k, 0.0))
     if not element_bits:
         return imposed
     rank = min(complexity, float(len(element_bits)))
