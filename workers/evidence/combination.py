@@ -40,9 +40,9 @@ def consistency(
     `complexity`: bits to name an element, for a listed group log2 of its order. A group has few generators and many
     elements, and where the generators hold so do the others: what speaks for the elements counts once for each of at
     most `rank` = min(complexity, classes) generators. Every objection counts. k = trust * kernel_bits; what
-    imposing the group gains pays for its complexity first: a marginal likelihood has weighed simplicity already. `kernel_bits`: log2 of the evidence for the group over that
-    for the trivial one; None: missing, and left out. `trust`, from 0 to 1: the share of what the best witness learned
-    that the Gaussian process learned too.
+    imposing the group gains pays for its complexity first: a marginal likelihood has weighed simplicity already.
+    `kernel_bits`: log2 of the evidence for the group over that for the trivial one; None: missing, and left out.
+    `trust`, from 0 to 1: the share of what the best witness learned that the Gaussian process learned too.
     """
     k = 0.0 if kernel_bits is None else trust * kernel_bits
     imposed = weights.kernel * k + min(complexity, max(k, 0.0))
