@@ -25,9 +25,9 @@ class Weights:
     objection: float
 
 
-REGRESSION = Weights(kernel=0.75, silence=0.26, objection=0.55)
-CLASSES = Weights(kernel=0.32, silence=1.06, objection=0.26)
-ORBITS_ALONE = Weights(kernel=0.0, silence=1.22, objection=0.72)
+REGRESSION = Weights(kernel=0.76, silence=0.24, objection=0.55)
+CLASSES = Weights(kernel=0.32, silence=1.07, objection=0.26)
+ORBITS_ALONE = Weights(kernel=0.0, silence=1.23, objection=0.73)
 
 
 def consistency(
