@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,12 @@ class Skipped(Exception):
     """A file that is not made, for a reason that is nobody's fault."""
 
 
-def write_artifacts(out_dir: Path, trained: Trained, deadline: float) -> dict[str, Any]:
+def write_artifacts(
+    out_dir: Path, trained: Trained, deadline: float, more: Mapping[str, Callable[[], bytes]] | None = None
+) -> dict[str, Any]:
     """Write `network.safetensors`, `network.json`, `network.onnx` and `equivariance.json` to `out_dir`.
 
+    more: other files that are written where they can be, by name.
     `deadline`, of time.monotonic(), is the trial's: past it equivariance is not measured. Returns `files`, the names of
     what was written, `missing`, {name: reason}, and `warnings`. Only the weights and their description are a trial's
     duty: an export that fails costs its file, not the trial.
@@ -43,6 +46,7 @@ def write_artifacts(out_dir: Path, trained: Trained, deadline: float) -> dict[st
     optional: dict[str, Callable[[], bytes]] = {
         "network.onnx": lambda: _onnx(trained),
         "equivariance.json": lambda: _equivariance(trained, deadline),
+        **(more or {}),
     }
     files, missing, warnings = ["network.safetensors", "network.json"], {}, []
     for name, make in optional.items():

@@ -27,6 +27,7 @@ from workers.evidence.laws import data_laws
 from workers.evidence.support import supports
 from workers.fitting import FitOptions, Fitted, Report, fit, predict
 from workers.folds import Array
+from workers.gallery import GALLERY, Speaker, gallery
 from workers.intervals import mean_interval
 from workers.kernel_evidence import kernel_said
 from workers.learning_curves import PATIENCE, Train, learning_curve, seeds_of
@@ -84,6 +85,7 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report, told: Told | N
     hears = None if told is None else _in_bits(told, job, samples)
     fitted = _fit(config, samples, job, device, deadline, lambda f, m: report(share * f, m), told=hears)
     seconds = (time.monotonic() - began) / len(fitted.networks)
+    fits = [fitted]
     said = [_testify(str(node["name"]), fitted, samples, job, blind, constant, device)]
     metrics = _own_metrics(said[0], samples, fitted, node, job, device)
     out_of_time = fitted.out_of_time
@@ -91,13 +93,18 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report, told: Told | N
         # Translations are taken as given here; a network that knows positions testifies too, in case they do not hold.
         placed = _placed(config, extra)
         other = _fit(placed, samples, job, device, deadline, lambda f, m: report(share + 0.25 * f, "positions, " + m))
+        fits.append(other)
         said.append(_testify("positions", other, samples, job, blind, constant, device))
         out_of_time |= other.out_of_time
+    pictures: dict[str, Callable[[], bytes]] = {}
     if is_trivial(node["spec"]):
         metrics["support"] = supports(samples, [a[0] for a in class_actions(plan)], dataset["domain"])
         metrics["duplicates"] = samples.duplicates
         metrics["laws"] = data_laws(samples, plan, dataset["domain"])
         metrics["spectrum"] = write_spectra(out_dir, samples, fitted, job, device, deadline)
+        speakers = [Speaker(s, fold_predictors(f, samples)) for s, f in zip(said, fits, strict=True)]
+        loss = bits if samples.classification else squared
+        pictures[GALLERY] = lambda: gallery(samples, speakers, job, loss, device)
     kernel = kernel_said(samples, job, node["spec"], blind)
     if kernel is not None:
         metrics |= kernel.metrics()
@@ -109,7 +116,7 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report, told: Told | N
     trained = Trained(
         config, dataset["task"], fitted.networks, fitted.temperatures, shift.tolist(), scale, interpolates(plan)
     )
-    left = write_artifacts(out_dir, trained, deadline)
+    left = write_artifacts(out_dir, trained, deadline, pictures)
     left["warnings"] += metrics.get("spectrum", {}).get("warnings", [])
     if out_of_time:
         left["warnings"].append("training stopped early: the budget of seconds was spent")

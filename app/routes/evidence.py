@@ -2,49 +2,62 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import HTMLResponse, Response
 
 from app.db.repositories import searches as repository
-from app.dependencies import ReadAccess, Reader
+from app.dependencies import CurrentStorage, ReadAccess, Reader
 from app.pagination import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, encode_cursor
 from app.routes.groups import Domain
 from app.schemas.common import GroupFilter, SearchId, problems
 from app.schemas.curves import Curves
 from app.schemas.elements import ElementList, Lattice
 from app.schemas.evidence import SearchEvidence
+from app.schemas.gallery import Gallery
 from app.schemas.rankings import Ranking, RankingsList
 from app.schemas.searches import Verdict
-from app.services import curves, evidence, report
+from app.services import curves, evidence, gallery, report, tables
 from app.services.searches import timestamp
 
 router = APIRouter(prefix="/v1", tags=["evidence"])
+Format = Annotated[Literal["json", "csv"] | None, Query(description="Or by the first type of the Accept header.")]
+Accept = Annotated[str | None, Header(include_in_schema=False)]
+TABLE: dict[int | str, dict[str, Any]] = {200: {"content": {tables.CSV: {"schema": {"type": "string"}}}}}
 
 
 @router.get(
-    "/searches/{search_id}/ranking", response_model=Ranking, responses=problems(404), summary="Candidates, best first"
+    "/searches/{search_id}/ranking",
+    response_model=Ranking,
+    responses=TABLE | problems(404),
+    summary="Candidates, best first",
 )
-def get_ranking(search_id: SearchId, principal: ReadAccess, reader: Reader) -> Any:
-    """Every candidate with its verdict, posterior, score and the three terms of the score.
+def get_ranking(
+    search_id: SearchId, principal: ReadAccess, reader: Reader, format: Format = None, accept: Accept = None
+) -> Any:
+    """Every candidate with its verdict, posterior, score and the three terms of the score; as JSON or as CSV.
 
     Before the search is done the candidates come in plan order, without ranks.
     """
     with reader() as session:
-        return evidence.ranking(session, principal.owner, search_id)
+        found = evidence.ranking(session, principal.owner, search_id)
+    return _table(found, tables.RANKING, f"{search_id}-ranking", format, accept)
 
 
 @router.get(
     "/searches/{search_id}/elements",
     response_model=ElementList,
-    responses=problems(404),
+    responses=TABLE | problems(404),
     summary="Evidence on each element",
 )
-def get_elements(search_id: SearchId, principal: ReadAccess, reader: Reader) -> Any:
-    """The orbit-loss test of each class of elements, the ground of every verdict."""
+def get_elements(
+    search_id: SearchId, principal: ReadAccess, reader: Reader, format: Format = None, accept: Accept = None
+) -> Any:
+    """The orbit-loss test of each class of elements, the ground of every verdict; as JSON or as CSV."""
     with reader() as session:
-        return evidence.elements(session, principal.owner, search_id)
+        found = evidence.elements(session, principal.owner, search_id)
+    return _table(found, tables.ELEMENTS, f"{search_id}-elements", format, accept)
 
 
 @router.get(
@@ -57,6 +70,22 @@ def get_evidence(search_id: SearchId, principal: ReadAccess, reader: Reader) -> 
     """What belongs to no single candidate or element."""
     with reader() as session:
         return evidence.whole(session, principal.owner, search_id)
+
+
+@router.get(
+    "/searches/{search_id}/gallery",
+    response_model=Gallery,
+    responses=problems(404),
+    summary="Samples with the elements applied",
+)
+def get_gallery(search_id: SearchId, principal: ReadAccess, reader: Reader, storage: CurrentStorage) -> Any:
+    """For each tested element the held-out sample that it costs most and an ordinary one, before and after, with what a
+    network says of both; and one sample under all elements of the listed groups.
+
+    Kept when the group that moves nothing was trained; empty, with a reason, before that and where it was not.
+    """
+    with reader() as session:
+        return gallery.gallery(session, storage, principal.owner, search_id)
 
 
 @router.get(
@@ -138,3 +167,13 @@ def list_rankings(
         "items": items,
         "next_cursor": encode_cursor(context, [last.posterior, last.id]) if last is not None else None,
     }
+
+
+def _table(
+    found: dict[str, Any], columns: list[tables.Column], name: str, format: str | None, accept: str | None
+) -> dict[str, Any] | Response:
+    """The rows as they are, to become JSON, or as a file of CSV."""
+    if not tables.wants_csv(format, accept):
+        return found
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"', "Vary": "Accept"}
+    return Response(tables.as_csv(found["items"], columns), media_type=tables.CSV, headers=headers)

@@ -60,6 +60,8 @@ class LatticeNode(BaseModel):
     translations: bool | None = None
     order: int | None = Field(examples=[4])
     posted: bool = Field(description="Asked for, and not only a subgroup of what was.")
+    place: float = Field(description="Where it stands in its row of a diagram, 0 in the middle.", examples=[-0.5])
+    row: int = Field(description="Its row in a diagram, from 0: smaller groups stand below larger ones.", examples=[2])
     candidate_id: str | None
     state: CandidateState | None
     rank: int | None

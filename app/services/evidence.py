@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.db import states
 from app.db.repositories import AnyRow, searches, trials
 from app.errors import Problem
+from app.services.hasse import arrange
 from app.services.searches import timestamp
 from app.storage import Storage
 
@@ -85,12 +86,15 @@ def lattice(session: Session, owner: str, search_id: str) -> dict[str, Any]:
     plan = _planned(session, owner, search_id).plan
     known: Mapping[int, AnyRow] = trials.verdicts(session, search_id)
     nodes = []
-    for position, node in enumerate(plan["nodes"]):
+    places = arrange(len(plan["nodes"]), plan["covers"])
+    for position, (node, (place, line)) in enumerate(zip(plan["nodes"], places, strict=True)):
         row = known.get(position)
         nodes.append(
             {
                 **{name: node.get(name) for name in ("name", "title", "group", "labels", "translations", "order")},
                 "posted": node["posted"],
+                "place": place,
+                "row": line,
                 "candidate_id": row.id if row else None,
                 "state": row.state if row else None,
                 "rank": row.rank if row else None,

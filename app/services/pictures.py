@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-SWEEPS = 8
 NODE_WIDTH, NODE_HEIGHT, GAP_X, GAP_Y = 96, 46, 14, 40
 LONGEST_NAME = 11
 LEAST_DEFECT, WIDEST_DEFECT = -0.2, 1.5  # bars end here
@@ -15,51 +13,20 @@ TICKS = 9
 STATES = {"within": "certified", "refuted": "refuted", "unseen": "untested", "open": "undetermined"}
 
 
-def arrange(size: int, covers: Sequence[Sequence[int]]) -> list[tuple[float, int]]:
-    """(place, level) of each node: its place in its row, 0 in the middle, and the longest chain of covers below it.
-
-    covers: `[lower, upper]` pairs of indices. Rows are ordered by a few sweeps of the barycentre rule.
-    """
-    below: list[list[int]] = [[] for _ in range(size)]
-    above: list[list[int]] = [[] for _ in range(size)]
-    for lower, upper in covers:
-        below[upper].append(lower)
-        above[lower].append(upper)
-    level = [0] * size
-    for _ in range(size):  # a chain has at most `size` nodes
-        level = [1 + max((level[b] for b in under), default=-1) for under in below]
-    rows = [[node for node in range(size) if level[node] == k] for k in range(max(level, default=-1) + 1)]
-    place = [0.0] * size
-    _settle(rows, place)
-    for sweep in range(SWEEPS):
-        for row in rows if sweep % 2 else reversed(rows):
-            near = {node: [place[other] for other in below[node] + above[node]] for node in row}
-            row.sort(key=lambda node: sum(near[node]) / len(near[node]) if near[node] else place[node])
-            _settle([row], place)
-    return list(zip(place, level, strict=True))
-
-
-def _settle(rows: Sequence[Sequence[int]], place: list[float]) -> None:
-    for row in rows:
-        for index, node in enumerate(row):
-            place[node] = index - (len(row) - 1) / 2
-
-
 def lattice_picture(lattice: dict[str, Any]) -> dict[str, Any]:
     """Pixels of the Hasse diagram: {width, height, nodes: [{x, y, ...}], lines: [{x1, y1, x2, y2}]}."""
-    places = arrange(len(lattice["nodes"]), lattice["covers"])
-    half = max((abs(place) for place, _ in places), default=0.0)
-    top = max((level for _, level in places), default=0)
+    half = max((abs(node["place"]) for node in lattice["nodes"]), default=0.0)
+    top = max((node["row"] for node in lattice["nodes"]), default=0)
     centred = " about the centre"
     nodes = [
         {
             **node,
             "label": _short(str(node.get("name") or node["group"]).removesuffix(centred)),
             "centred": str(node.get("name") or "").endswith(centred),
-            "x": (half + place) * (NODE_WIDTH + GAP_X) + NODE_WIDTH / 2 + 2,
-            "y": (top - level) * (NODE_HEIGHT + GAP_Y) + NODE_HEIGHT / 2 + 2,
+            "x": (half + node["place"]) * (NODE_WIDTH + GAP_X) + NODE_WIDTH / 2 + 2,
+            "y": (top - node["row"]) * (NODE_HEIGHT + GAP_Y) + NODE_HEIGHT / 2 + 2,
         }
-        for node, (place, level) in zip(lattice["nodes"], places, strict=True)
+        for node in lattice["nodes"]
     ]
     lines = [
         {

@@ -8,7 +8,8 @@ from html.parser import HTMLParser
 from fastapi.testclient import TestClient
 
 from app.schemas.evidence import SearchEvidence
-from app.services.pictures import arrange, spectrum_picture
+from app.services.hasse import WIDEST, arrange
+from app.services.pictures import spectrum_picture
 from tests.api.rows import Rows
 
 
@@ -71,6 +72,17 @@ def test_lattices_are_drawn_with_larger_groups_above_and_no_two_in_one_place() -
     assert all(abs(a[0] - b[0]) >= 1 for a, b in itertools.combinations(places, 2) if a[1] == b[1])
     assert arrange(0, []) == []
     assert arrange(2, []) == [(-0.5, 0), (0.5, 0)]
+
+
+def test_a_level_of_many_groups_takes_several_rows_between_its_neighbours() -> None:
+    covers = [(0, k) for k in range(1, 100)] + [(k, 100) for k in range(1, 100)]
+    places = arrange(101, covers)
+    middle = places[1:100]
+    assert len(set(places)) == 101
+    assert max(abs(place) for place, _ in middle) <= (WIDEST - 1) / 2
+    rows = {row for _, row in middle}
+    assert rows == set(range(1, 1 + len(rows)))
+    assert (places[0][1], places[100][1]) == (0, 1 + len(rows))
 
 
 FOUND = {

@@ -69,6 +69,15 @@ def ranked(session: Session, search_id: str) -> Sequence[AnyRow]:
     ).all()
 
 
+def trained(session: Session, search_id: str) -> Sequence[AnyRow]:
+    """What the candidates of a search left that are done, in plan order, and where it lies."""
+    return session.execute(
+        select(Trial.position, Trial.metrics, Trial.prefix)
+        .where(Trial.search_id == search_id, Trial.state == states.DONE, Trial.prefix.is_not(None))
+        .order_by(Trial.position)
+    ).all()
+
+
 def find(session: Session, owner: str, trial_id: str) -> AnyRow | None:
     """One candidate, with the state, the plan node's data set and the times of its search."""
     return session.execute(

@@ -7,40 +7,6 @@ import { VERDICTS, verdictClass } from "./verdicts.js";
 const NODE = { width: 92, height: 50, gapX: 20, gapY: 46 };
 const SMALLEST = 0.55;
 
-// Height of each node above the bottom: the longest chain of covers below it.
-function heights(size, covers) {
-  const below = Array.from({ length: size }, () => []);
-  for (const [lower, upper] of covers) below[upper].push(lower);
-  const height = new Array(size).fill(null);
-  const climb = (node) => (height[node] ??= below[node].length ? 1 + Math.max(...below[node].map(climb)) : 0);
-  for (let node = 0; node < size; node++) climb(node);
-  return height;
-}
-
-// Rows of nodes, ordered so that neighbours stand near each other (a few sweeps of the barycentre rule).
-function arrange(size, covers) {
-  const height = heights(size, covers);
-  const rows = Array.from({ length: Math.max(...height) + 1 }, () => []);
-  height.forEach((level, node) => rows[level].push(node));
-  const neighbours = Array.from({ length: size }, () => []);
-  for (const [lower, upper] of covers) {
-    neighbours[lower].push(upper);
-    neighbours[upper].push(lower);
-  }
-  const place = new Array(size).fill(0);
-  const settle = (row) => row.forEach((node, index) => (place[node] = index - (row.length - 1) / 2));
-  rows.forEach(settle);
-  for (let sweep = 0; sweep < 8; sweep++) {
-    for (const row of sweep % 2 ? rows : [...rows].reverse()) {
-      const centre = (node) => neighbours[node].reduce((sum, other) => sum + place[other], 0) / (neighbours[node].length || 1);
-      const wish = new Map(row.map((node) => [node, neighbours[node].length ? centre(node) : place[node]]));
-      row.sort((a, b) => wish.get(a) - wish.get(b));
-      settle(row);
-    }
-  }
-  return { rows, place, height };
-}
-
 function nameText(node, x, y) {
   const { letter, index } = groupParts(node.group ?? node.name);
   return svg(
@@ -54,13 +20,13 @@ function nameText(node, x, y) {
 // nodes: {group, title, labels, verdict, posterior, href, best, dashed}; covers: [lower, upper] pairs of indices.
 export function lattice(nodes, covers) {
   if (!nodes.length) return el("p", { class: "quiet" }, "No candidates.");
-  const { rows, place, height } = arrange(nodes.length, covers);
-  const widest = Math.max(...rows.map((row) => row.length));
+  const widest = 1 + 2 * Math.max(...nodes.map((node) => Math.abs(node.place)));
+  const rows = 1 + Math.max(...nodes.map((node) => node.row));
   const stepX = NODE.width + NODE.gapX;
   const stepY = NODE.height + NODE.gapY;
   const width = widest * stepX;
-  const total = rows.length * stepY - NODE.gapY + 12;
-  const at = (node) => ({ x: width / 2 + place[node] * stepX, y: total - 6 - NODE.height / 2 - height[node] * stepY });
+  const total = rows * stepY - NODE.gapY + 12;
+  const at = (node) => ({ x: width / 2 + nodes[node].place * stepX, y: total - 6 - NODE.height / 2 - nodes[node].row * stepY });
 
   const lines = covers.map(([lower, upper]) => {
     const from = at(lower);
