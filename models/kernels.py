@@ -177,8 +177,8 @@ def group_kernel(spec: dict[str, Any], x: Tensor, basis: FloatArray | None) -> K
     acting = from_spec(spec)
     if acting.group.order * len(acting.coordinates) ** 2 > _MAX_ENTRIES:
         return None
-    rho = _on_basis(acting.y, basis)
-    if rho is not None and not np.allclose(rho @ rho.transpose(0, 2, 1), np.eye(rho.shape[1]), atol=1e-6):
+    rho = on_basis(acting.y, basis)
+    if rho is not None and not is_orthogonal(rho):
         return None
     return AveragedKernel(acting, x, rho)
 
@@ -201,7 +201,8 @@ def _family_kernel(spec: dict[str, Any], x: Tensor, basis: FloatArray | None) ->
     if spec["family"] in ("SO(n)", "O(n)"):
         vectors = [tuple(v) for v in spec["vectors"]]
         if spec["n"] == 2:
-            return AveragedKernel(*_many_turns(spec, vectors, basis, x))
+            acting = turning_group(spec, vectors, _TURNS)
+            return AveragedKernel(acting, x, on_basis(acting.y, basis))
         if len(vectors) == 1 and spec["labels"] == "trivial":
             return SphereKernel(vectors[0], x)
         return None
@@ -211,24 +212,27 @@ def _family_kernel(spec: dict[str, Any], x: Tensor, basis: FloatArray | None) ->
     return None
 
 
-def _many_turns(
-    spec: dict[str, Any], vectors: list[tuple[int, ...]], basis: FloatArray | None, x: Tensor
-) -> tuple[ActingGroup, Tensor, FloatArray | None]:
-    """64 turns (and as many mirrors) of the plane for all of them; labels as the family moves them."""
-    turns = [rotation(360.0 / _TURNS)] + ([MIRROR_X] if spec["family"] == "O(n)" else [])
+def turning_group(spec: dict[str, Any], vectors: list[tuple[int, ...]], turns: int) -> ActingGroup:
+    """`turns` turns of the plane (and as many mirrors) for all of a family; labels as the family moves them."""
+    generators = [rotation(360.0 / turns)] + ([MIRROR_X] if spec["family"] in ("O(n)", "O(2)") else [])
     labels: list[FloatArray] | None = None
     if spec["labels"] == "vector":
-        labels = turns
+        labels = generators
     elif spec["labels"] == "sign":
         mirrored = np.asarray(spec["mirror_labels"], dtype=np.float64)
-        labels = [np.eye(len(mirrored)) if np.linalg.det(t) > 0 else mirrored for t in turns]
-    maps = [np.kron(np.eye(len(vectors)), t) for t in turns]
-    acting = acting_group([c for v in vectors for c in v], maps, labels)
-    return acting, x, _on_basis(acting.y, basis)
+        labels = [np.eye(len(mirrored)) if np.linalg.det(t) > 0 else mirrored for t in generators]
+    maps = [np.kron(np.eye(len(vectors)), t) for t in generators]
+    return acting_group([c for v in vectors for c in v], maps, labels)
 
 
-def _on_basis(y: FloatArray | None, basis: FloatArray | None) -> FloatArray | None:
+def on_basis(y: FloatArray | None, basis: FloatArray | None) -> FloatArray | None:
+    """Label maps (order, p, p) on the combinations `basis` (p, q) of components, (order, q, q)."""
     return y if y is None or basis is None else np.asarray(basis.T @ y @ basis)
+
+
+def is_orthogonal(rho: FloatArray) -> bool:
+    """Whether all matrices (order, p, p) are."""
+    return bool(np.allclose(rho @ rho.transpose(0, 2, 1), np.eye(rho.shape[1]), atol=1e-6))
 
 
 def _orthogonal_scaling(x: FloatArray, acting: ActingGroup) -> tuple[FloatArray, FloatArray]:
@@ -254,23 +258,33 @@ def evidence(kernel: Kernel, x: Tensor, y: Tensor, *, shared: bool = False) -> E
     is one for each target or `shared` by all, as it must be where some candidate mixes them.
     """
     columns = y if kernel.width == 1 else y.reshape(-1, 1)
-    m, p = columns.shape
     scores = []
     prepared = kernel.prepare(x)
     for length in LENGTHS:
         values, vectors = torch.linalg.eigh(kernel.between(x, prepared, length))
-        spectra = values.clamp_min(0.0)[None] + NOISES[:, None]  # (noises, m)
-        squares = (1.0 / spectra) @ (vectors.T @ columns) ** 2  # (noises, p)
-        if shared:
-            amplitude = (squares.sum(1) / (m * p)).clamp_min(1e-300)
-            fit = -0.5 * m * p * (torch.log(2.0 * torch.pi * amplitude) + 1.0)
-        else:
-            fit = -0.5 * m * (torch.log(2.0 * torch.pi * (squares / m).clamp_min(1e-300)) + 1.0).sum(1)
-        scores.append(fit - 0.5 * p * torch.log(spectra).sum(1))
+        squares = (vectors.T @ columns) ** 2
+        scores.append(noise_scores(values.clamp_min(0.0), squares, torch.zeros_like(squares[0]), len(columns), shared))
     grid = torch.stack(scores)
     best = int(grid.argmax())
     average = float(torch.logsumexp(grid.flatten(), 0)) - math.log(grid.numel())
     return Evidence(average, LENGTHS[best // len(NOISES)], float(NOISES[best % len(NOISES)]))
+
+
+def noise_scores(values: Tensor, squares: Tensor, rest: Tensor, m: int, shared: bool) -> Tensor:
+    """Log marginal likelihood of p columns of m numbers at each of the noises, (noises,).
+
+    `values` (r,): the covariance's eigenvalues other than zero; `squares` (r, p): squared projections of the columns on
+    their vectors; `rest` (p,): what is left of the columns' squared norms.
+    """
+    p = squares.shape[1]
+    spectra = values[None] + NOISES[:, None]  # (noises, r)
+    sums = (1.0 / spectra) @ squares + rest / NOISES[:, None]  # (noises, p)
+    if shared:
+        amplitude = (sums.sum(1) / (m * p)).clamp_min(1e-300)
+        fit = -0.5 * m * p * (torch.log(2.0 * torch.pi * amplitude) + 1.0)
+    else:
+        fit = -0.5 * m * (torch.log(2.0 * torch.pi * (sums / m).clamp_min(1e-300)) + 1.0).sum(1)
+    return fit - 0.5 * p * (torch.log(spectra).sum(1) + (m - len(values)) * torch.log(NOISES))
 
 
 class Regressor:

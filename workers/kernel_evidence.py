@@ -56,11 +56,11 @@ def kernel_said(samples: Samples, job: dict[str, Any], spec: dict[str, Any], bli
     if spec["domain"] != "vector":
         return None
     x = torch.from_numpy(samples.x).double()
-    basis = _contrasts(samples.outputs) if samples.classification else None
+    basis = contrasts(samples.outputs) if samples.classification else None
     if group_kernel(spec, x, basis) is None:
         return None
     moving = labels_move(job["plan"])
-    y = _targets(samples, basis)
+    y = numeric_targets(samples, basis)
     rows = _rows(samples, job["plan"], y.shape[1] if moving else 1, int(job["request"].get("seed") or 0))
     found = _Process(spec, x, y, basis, moving).evidence(rows)
     said = None
@@ -119,7 +119,7 @@ class _Process:
 
     def evidence(self, rows: IntArray) -> Evidence:
         x, y = self.x[rows], self.y[rows]
-        return evidence(self.kernel(x), x, _centred(y, self.moving), shared=self.moving)
+        return evidence(self.kernel(x), x, centred(y, self.moving), shared=self.moving)
 
     def fitted(self, rows: IntArray, found: Evidence) -> Predictor:
         """Its mean, or for classes the logarithms of its mean indicators, kept positive and normalised."""
@@ -147,7 +147,7 @@ def _constant(samples: Samples, fitted: IntArray, test: IntArray) -> FloatArray:
     return np.asarray(((y[test] - y[fitted].mean(0)) ** 2).mean(1))
 
 
-def _contrasts(classes: int) -> FloatArray:
+def contrasts(classes: int) -> FloatArray:
     """Orthonormal columns (classes, classes - 1), each orthogonal to the constant (Helmert)."""
     columns = []
     for k in range(1, classes):
@@ -157,12 +157,13 @@ def _contrasts(classes: int) -> FloatArray:
     return np.stack(columns, 1)
 
 
-def _targets(samples: Samples, basis: FloatArray | None) -> Tensor:
+def numeric_targets(samples: Samples, basis: FloatArray | None) -> Tensor:
+    """Targets (n, p) float64, or classes as the contrasts `basis` of their indicators, (n, classes - 1)."""
     y = samples.y.astype(np.float64) if basis is None else basis[samples.y]
     return torch.from_numpy(np.ascontiguousarray(y))
 
 
-def _centred(y: Tensor, moving: bool) -> Tensor:
+def centred(y: Tensor, moving: bool) -> Tensor:
     """Targets without their mean, except where some candidate moves labels: there the origin means something."""
     return y if moving else y - y.mean(0)
 
@@ -174,13 +175,16 @@ def _most_rows(plan: dict[str, Any], components: int) -> int:
 
 
 def _rows(samples: Samples, plan: dict[str, Any], components: int, seed: int) -> IntArray:
-    """One sample of every cluster, drawn at random, and a random choice among clusters where they are too many."""
-    order = np.random.default_rng([seed, 3]).permutation(len(samples.cluster))
-    _, first = np.unique(samples.cluster[order], return_index=True)
-    drawn = order[first]
-    if samples.aside is not None:
-        drawn = drawn[~samples.aside[drawn]]  # label actions were chosen to fit these
-    most = _most_rows(plan, components)
-    if len(drawn) > most:
-        drawn = np.random.default_rng([seed, 4]).permutation(drawn)[:most]
-    return np.sort(drawn)
+    """The samples that all candidates of the plan see; label actions were chosen to fit those set aside."""
+    free = np.arange(len(samples.cluster)) if samples.aside is None else np.flatnonzero(~samples.aside)
+    return free[drawn(samples.cluster[free], _most_rows(plan, components), seed)]
+
+
+def drawn(cluster: IntArray, most: int, seed: int) -> IntArray:
+    """Places of one sample of every cluster, drawn at random, and a random choice of `most` of them, rising."""
+    order = np.random.default_rng([seed, 3]).permutation(len(cluster))
+    _, first = np.unique(cluster[order], return_index=True)
+    chosen = order[first]
+    if len(chosen) > most:
+        chosen = np.random.default_rng([seed, 4]).permutation(chosen)[:most]
+    return np.sort(chosen)

@@ -25,6 +25,7 @@ from workers.artifacts import write_artifacts
 from workers.epochs import Told
 from workers.evidence.laws import data_laws
 from workers.evidence.support import supports
+from workers.feature_evidence import feature_evidence
 from workers.fitting import FitOptions, Fitted, Report, fit, predict
 from workers.folds import Array
 from workers.gallery import GALLERY, Speaker, gallery
@@ -101,6 +102,8 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report, told: Told | N
         metrics["support"] = supports(samples, [a[0] for a in class_actions(plan)], dataset["domain"])
         metrics["duplicates"] = samples.duplicates
         metrics["laws"] = data_laws(samples, plan, dataset["domain"])
+        if dataset["domain"] == "image2d":
+            metrics["features"] = feature_evidence(samples, fitted, job, device)
         metrics["spectrum"] = write_spectra(out_dir, samples, fitted, job, device, deadline)
         speakers = [Speaker(s, fold_predictors(f, samples)) for s, f in zip(said, fits, strict=True)]
         loss = bits if samples.classification else squared

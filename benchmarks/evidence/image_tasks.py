@@ -1,0 +1,79 @@
+"""Random image tasks whose group is known: what the weights for images are fitted on, and judged by with other seeds.
+
+x: white noise. A functional F of the responses to two random filters is averaged over the planted subgroup of D4; its
+value, standardised, is the target, or whether it lies above its median is the label. n, the functional, the noise, the
+least change that a foreign element makes and how long networks are trained are drawn with the task, so that witnesses
+are good and poor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.evidence.runner import Array, Task
+from benchmarks.planted_images import FAMILIES, TRUTHS, group_elements, responses, turned
+from models.groups.finite import element_key
+
+SIDE = 10
+_SIZES = (200, 300, 450, 700, 1000, 2000)
+_ODDS = (0.22, 0.22, 0.22, 0.16, 0.12, 0.06)
+_NOISES = {"classification": (0.0, 0.0, 0.05, 0.15), "regression": (0.05, 0.3, 1.0)}
+_DRAWS = 500
+
+
+@dataclass(frozen=True)
+class ImageTask:
+    """A task with the epochs that its networks get."""
+
+    task: Task
+    epochs: int
+
+
+def image_task(seed: int) -> ImageTask:
+    """The task of a seed. Labels are flipped with the probability of the noise, targets have normal noise added.
+
+    The margin is the least share of (clean) labels that a foreign element flips, or half of the mean squared change of
+    a target of variance 1.
+    """
+    rng = np.random.default_rng([seed, 17])
+    truth = TRUTHS[rng.integers(len(TRUTHS))]
+    family = list(FAMILIES)[rng.integers(len(FAMILIES))]
+    n = int(rng.choice(_SIZES, p=_ODDS))
+    kind = "regression" if rng.uniform() < 0.3 else "classification"
+    noise = float(rng.choice(_NOISES[kind]))
+    least = float(rng.choice([0.08, 0.15, 0.22]))
+    epochs = int(rng.choice([6, 12, 20]))
+    elements = group_elements("D4")
+    names = [element_key(m) for m in elements]
+    members = [names.index(element_key(m)) for m in group_elements(truth)]
+    foreign = [k for k in range(len(names)) if k not in members]
+    products = np.array([[names.index(element_key(h @ k)) for k in elements] for h in elements])
+    for _ in range(_DRAWS):
+        x = rng.standard_normal((n, SIDE, SIDE)).astype(np.float32)
+        filters = rng.standard_normal((2, 1, 5, 5)).astype(np.float32)
+        filters -= filters.mean((2, 3), keepdims=True)
+        each = np.stack([FAMILIES[family](*responses(turned(x, h), filters)) for h in elements])
+        value = each[members].mean(0)
+        moved = [each[products[members, k]].mean(0) for k in foreign]
+        changed = [_changed(value, other, kind) for other in moved]
+        margin = min(changed, default=1.0)
+        if margin >= least:
+            y = _labels(value, kind, noise, rng)
+            return ImageTask(Task(x, y, TRUTHS, truth, margin=None if truth == "D4" else margin), epochs)
+    raise RuntimeError(f"no draw of {family} filters plants {truth} firmly enough")
+
+
+def _changed(value: Array, moved: Array, kind: str) -> float:
+    if kind == "regression":
+        return float(0.5 * ((moved - value) ** 2).mean() / value.var())
+    threshold = np.median(value)
+    return float(((moved > threshold) != (value > threshold)).mean())
+
+
+def _labels(value: Array, kind: str, noise: float, rng: np.random.Generator) -> Array:
+    if kind == "regression":
+        return np.asarray((value - value.mean()) / value.std() + noise * rng.standard_normal(len(value)))
+    y = value > np.median(value)
+    return np.asarray(y ^ (rng.uniform(size=len(y)) < noise)).astype(np.int64)

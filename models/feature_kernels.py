@@ -1,0 +1,65 @@
+"""Gaussian processes on a network's features, averaged over a group: how well symmetric read-outs explain labels.
+
+A read-out f(x) = w . psi(x) of features psi, w normal, becomes equivariant by averaging: mean over g of
+rho(g)^T w . psi(g x). Its covariance is that of a linear kernel on features averaged over the turned copies, so the
+evidence costs no more than least squares.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.kernels import noise_scores
+
+# Prior variance of the weights of features beside that of the network's own outputs, which the training chose.
+_SHARES = (0.0, 1.0 / 16.0, 0.25, 1.0)
+_SMALL = 1e-9  # of the largest eigenvalue: below it the noise decides
+
+
+@dataclass(frozen=True)
+class Copies:
+    """What a network makes of the moved copies of n samples: `features` (n, order, d), `outputs` (n, order, q), both
+    float64 and standardised alike for all groups that are compared; `rho` (order, p, p): the orthogonal action of
+    the same elements on targets, None where all stay put."""
+
+    features: Tensor
+    outputs: Tensor
+    rho: Tensor | None = None
+
+
+def read_out_evidence(copies: Copies, y: Tensor, *, shared: bool) -> float:
+    """Log marginal likelihood (nats) of targets y (n, p) under symmetric read-outs.
+
+    Averaged over the noise and over how much the features count beside the outputs; amplitudes as in
+    `models.kernels.evidence`.
+    """
+    scores = []
+    for share in _SHARES:
+        design = _design(copies, share)
+        columns = y if copies.rho is None else y.reshape(-1, 1)
+        values, vectors = torch.linalg.eigh(design.T @ design)
+        kept = values > _SMALL * values[-1].clamp_min(1e-300)
+        values, projected = values[kept], (design @ vectors[:, kept]).T @ columns
+        squares = projected**2 / values[:, None]
+        rest = ((columns**2).sum(0) - squares.sum(0)).clamp_min(0.0)
+        scores.append(noise_scores(values, squares, rest, len(columns), shared))
+    grid = torch.stack(scores)
+    return float(torch.logsumexp(grid.flatten(), 0)) - math.log(grid.numel())
+
+
+def _design(copies: Copies, share: float) -> Tensor:
+    """The averaged regressors, (n, r); where labels move (n p, p r), a column for each weight of each target."""
+    features, outputs = copies.features, copies.outputs
+    parts = [outputs / math.sqrt(outputs.shape[2]), torch.ones_like(outputs[..., :1])]
+    if share > 0.0:
+        parts.append(features * math.sqrt(share / features.shape[2]))
+    psi = torch.cat(parts, 2)
+    if copies.rho is None:
+        return psi.mean(1)
+    n, order, r = psi.shape
+    p = copies.rho.shape[1]
+    return torch.einsum("igc,gba->iabc", psi, copies.rho).reshape(n * p, p * r) / order

@@ -1,0 +1,136 @@
+"""Read-outs averaged over a group: their evidence is a marginal likelihood, and finds what is planted in features."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import multivariate_normal
+
+from benchmarks.planted_images import plant
+from models.feature_kernels import _SHARES, Copies, read_out_evidence
+from models.kernels import NOISES
+from workers.kernel_evidence import drawn
+
+
+def copies(rng, n, order, *, d=6, q=2, rho=None):
+    features, outputs = (torch.from_numpy(rng.normal(size=(n, order, k))) for k in (d, q))
+    return Copies(features, outputs, rho)
+
+
+def mirrored(rng, n, rho=None):
+    """Features of x and of its mirror image -x: odd and even functions of three coordinates."""
+    x = rng.normal(size=(n, 3))
+    both = np.stack([x, -x], 1)
+    features = np.concatenate([np.tanh(both), np.abs(both), np.sin(2 * both)], 2)
+    outputs = both[..., :1] + np.abs(both[..., 1:2])
+    return x, Copies(torch.from_numpy(features), torch.from_numpy(outputs), rho)
+
+
+def alone(found):
+    return Copies(found.features[:, :1], found.outputs[:, :1])
+
+
+def gain(found, y, *, shared=False):
+    """Bits for the group of `found` over none."""
+    y = torch.from_numpy(y[:, None])
+    first, second = (read_out_evidence(c, y, shared=shared) for c in (found, alone(found)))
+    return (first - second) / math.log(2.0)
+
+
+@pytest.mark.parametrize("sign", [None, -1.0])
+def test_it_is_the_marginal_likelihood_of_the_averaged_covariance(sign):
+    rng = np.random.default_rng(0)
+    rho = None if sign is None else torch.tensor([[[1.0]], [[sign]]]).double()
+    found, y = copies(rng, 12, 2, rho=rho), torch.from_numpy(rng.normal(size=(12, 1)))
+    weight = np.ones(2) if sign is None else np.array([1.0, sign])
+    target, scores = y[:, 0].numpy(), []
+    for share in _SHARES:
+        features, outputs = (
+            np.einsum("igc,g->ic", part.numpy(), weight) / 2 for part in (found.features, found.outputs)
+        )
+        covariance = share / 6 * features @ features.T + outputs @ outputs.T / 2 + weight.mean() ** 2
+        for noise in NOISES.numpy():
+            whole = covariance + noise * np.eye(12)
+            amplitude = float(target @ np.linalg.solve(whole, target)) / 12
+            scores.append(multivariate_normal.logpdf(target, cov=amplitude * whole))
+    expected = np.logaddexp.reduce(scores) - math.log(len(scores))
+    assert read_out_evidence(found, y, shared=False) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("moving", [False, True])
+def test_the_order_in_which_elements_are_listed_does_not_matter(moving):
+    rng = np.random.default_rng(1)
+    turns = np.stack([[[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]] for a in np.arange(4) * np.pi / 2])
+    rho = torch.from_numpy(turns) if moving else None
+    found, y = copies(rng, 30, 4, rho=rho), torch.from_numpy(rng.normal(size=(30, 2)))
+    order = torch.tensor([2, 0, 3, 1])
+    again = Copies(found.features[:, order], found.outputs[:, order], None if rho is None else rho[order])
+    first = read_out_evidence(found, y, shared=moving)
+    assert read_out_evidence(again, y, shared=moving) == pytest.approx(first, abs=1e-6)
+
+
+def test_labels_that_stay_are_a_case_of_labels_that_move():
+    rng = np.random.default_rng(2)
+    found, y = copies(rng, 25, 3), torch.from_numpy(rng.normal(size=(25, 2)))
+    still = Copies(found.features, found.outputs, torch.eye(2).double().expand(3, 2, 2))
+    assert read_out_evidence(still, y, shared=True) == pytest.approx(read_out_evidence(found, y, shared=True), abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_it_speaks_for_a_planted_symmetry_and_against_a_false_one(seed):
+    rng = np.random.default_rng(seed)
+    x, found = mirrored(rng, 150)
+    noise = 0.1 * rng.normal(size=150)
+    even, odd = np.abs(x[:, 1]) + noise, np.tanh(x[:, 0]) + noise
+    assert gain(found, even - even.mean()) > 2.0
+    assert gain(found, odd - odd.mean()) < -20.0
+    flips = Copies(found.features, found.outputs, torch.tensor([[[1.0]], [[-1.0]]]).double())
+    assert gain(flips, odd, shared=True) > 2.0
+    assert gain(flips, even, shared=True) < -20.0
+
+
+def test_features_that_know_nothing_say_next_to_nothing():
+    rng = np.random.default_rng(5)
+    found = copies(rng, 300, 4)
+    gains = [gain(found, rng.normal(size=300)) for _ in range(20)]
+    assert max(map(abs, gains)) < 8.0
+    assert abs(np.mean(gains)) < 3.0
+
+
+def test_one_sample_of_every_cluster_is_drawn():
+    cluster = np.repeat(np.arange(40), 5)
+    places = drawn(cluster, 1000, 0)
+    assert sorted(cluster[places]) == list(range(40))
+    assert len(np.unique(cluster[drawn(cluster, 12, 0)])) == len(drawn(cluster, 12, 0)) == 12
+
+
+def test_a_trial_without_symmetry_weighs_every_group(search):
+    x, y, _ = plant("D1", "energy", n=300, side=10, seed=1)
+    _, plan, trials = search(x[:, None], y, ["T", "D2"], only=[0], epochs=8)
+    found = trials[0]["metrics"]["features"]
+    bits = dict(zip([n["name"] for n in plan["nodes"]], found["log2_evidence"], strict=True))
+    assert bits["T"] == 0.0
+    assert bits["D1"] > max(bits["D2"], bits["D1y"], bits["C2"])
+    assert (found["rows"], found["elements"]) == (300, 4)
+
+
+def test_copies_of_a_sample_count_once(search):
+    rng = np.random.default_rng(3)
+    x, y, _ = plant("D1", "energy", n=60, side=8, seed=1)
+    owner = np.repeat(np.arange(60), 3)
+    x = x[owner] + 0.3 * rng.standard_normal((180, 8, 8)).astype(np.float32)
+    _, _, trials = search(x[:, None], y[owner], ["T", "D1"], groups=owner, only=[0], epochs=2)
+    assert trials[0]["metrics"]["features"]["rows"] == 60
+
+
+def test_turns_off_the_grid_are_compared_with_their_shams(search):
+    rng = np.random.default_rng(4)
+    radius = np.hypot(*np.mgrid[-5.5:6, -5.5:6])
+    x = rng.standard_normal((120, 1, 12, 12)).astype(np.float32)
+    y = ((x[:, 0] * (radius < 3)).mean((1, 2)) > 0).astype(int)
+    candidates = ["T", "C3", "Scale"]
+    _, plan, trials = search(x, y, candidates, only=[0], epochs=3)
+    bits = dict(zip([n["name"] for n in plan["nodes"]], trials[0]["metrics"]["features"]["log2_evidence"], strict=True))
+    assert bits["Scale"] is None
+    assert bits["C3"] > -3.0

@@ -1,0 +1,162 @@
+"""Evidence of the second kind for images: what imposing a group does to read-outs of a witness's features.
+
+The network that knows no symmetry was trained on the other folds. On held-out samples its features, averaged over the
+copies that a group makes of a sample, serve as regressors of a Gaussian process; how well these explain the labels,
+beside the features of the samples alone, speaks for the group or against it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.actions.grid import maps_grid_to_itself
+from models.actions.samples import sham_samples, transform_samples
+from models.feature_kernels import Copies, read_out_evidence
+from models.groups.action import ActingGroup, from_spec, is_family
+from models.groups.finite import FloatArray, element_key
+from models.kernels import is_orthogonal, on_basis, turning_group
+from workers.fitting import Fitted, predict
+from workers.folds import IntArray
+from workers.kernel_evidence import centred, contrasts, drawn, numeric_targets
+from workers.samples import Samples, labels_move
+
+MAX_ELEMENTS = 64  # of one group
+_ROWS = 1000  # of one fold
+_MOVED = 64_000  # copies of one fold's samples
+_TURNS = 16  # stand for all turns of the plane
+
+
+@dataclass(frozen=True)
+class _Group:
+    """`members`: names of the elements; `rho`: what they do to targets (order, p, p), None where all stay put."""
+
+    members: list[bytes]
+    rho: FloatArray | None
+    off_grid: bool
+
+
+def feature_evidence(samples: Samples, fitted: Fitted, job: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    """{log2_evidence: for each node of the plan the bits for its group over none, or null; rows, elements, seconds}.
+
+    `fitted`: the networks of the node that the job names, which knows no symmetry. Null for Scale and SIM(2), for
+    groups of more than 64 elements, those that take other translations for granted than the network does, and
+    matrices on targets that are not orthogonal.
+    SO(2) and O(2) are stood for by 16 turns and as many mirrors. Where elements move pixels off the grid, the group
+    is compared with the shams of the same elements: samples moved and moved back.
+    """
+    started = time.monotonic()
+    plan = job["plan"]
+    over = plan["nodes"][job["position"]]["spec"]["translations"]
+    side = (int(samples.x.shape[-2]), int(samples.x.shape[-1]))
+    basis = contrasts(samples.outputs) if samples.classification else None
+    actions: dict[bytes, dict[str, Any]] = {}
+    groups: list[_Group | None] = []
+    for node in plan["nodes"]:
+        acting = _listed(node["spec"]) if node["spec"]["translations"] == over else None
+        rho = None if acting is None else on_basis(acting.y, basis)
+        known = acting is not None and (rho is None or is_orthogonal(rho))
+        groups.append(_group(acting, rho, side, actions) if acting is not None and known else None)
+    moving = labels_move(plan)
+    y = numeric_targets(samples, basis)
+    most = min(_ROWS, _MOVED // max(len(actions), 1))
+    seed = int(job["request"].get("seed") or 0)
+    bits = np.zeros(len(groups))
+    count = 0
+    for k, test in enumerate(samples.tests):
+        rows = test[drawn(samples.cluster[test], most, seed)]
+        count += len(rows)
+        targets = centred(y[torch.from_numpy(rows)], moving)
+        bits += _fold(_networks(fitted, samples, k), samples, rows, targets, actions, groups, moving, device)
+    found = [None if g is None else float(b) for g, b in zip(groups, bits, strict=True)]
+    return {
+        "log2_evidence": found,
+        "rows": count,
+        "elements": len(actions),
+        "seconds": time.monotonic() - started,
+    }
+
+
+def _listed(spec: dict[str, Any]) -> ActingGroup | None:
+    if is_family(spec):
+        return turning_group(spec, [(0, 1)], _TURNS) if spec["family"] in ("SO(2)", "O(2)") else None
+    acting = from_spec(spec)
+    return acting if acting.group.order <= MAX_ELEMENTS else None
+
+
+def _group(
+    acting: ActingGroup, rho: FloatArray | None, side: tuple[int, int], actions: dict[bytes, dict[str, Any]]
+) -> _Group:
+    """The group by the names of its elements' maps of x, which are added to `actions` where they are new."""
+    members = []
+    for matrix in acting.x_matrices():
+        name = element_key(matrix)
+        members.append(name)
+        off_grid = not maps_grid_to_itself(*side, matrix)
+        about = {"matrix": matrix.tolist(), "coordinates": [0, 1], "labels": None, "interpolated": off_grid}
+        actions.setdefault(name, about)
+    return _Group(members, rho, any(actions[m]["interpolated"] for m in members))
+
+
+def _networks(fitted: Fitted, samples: Samples, fold: int) -> list[nn.Sequential]:
+    """The networks of one fold, one for each seed."""
+    seeds = len(fitted.networks) // len(samples.splits)
+    chosen = fitted.networks[fold * seeds : (fold + 1) * seeds]
+    return [network for network in chosen if isinstance(network, nn.Sequential)]
+
+
+def _fold(
+    networks: Sequence[nn.Sequential],
+    samples: Samples,
+    rows: IntArray,
+    targets: Tensor,
+    actions: dict[bytes, dict[str, Any]],
+    groups: Sequence[_Group | None],
+    moving: bool,
+    device: torch.device,
+) -> FloatArray:
+    """Bits for every group over none on held-out `rows` of one fold; 0 where there is no group."""
+    x = torch.from_numpy(samples.x[rows]).to(device)
+    moved = {name: _seen(networks, transform_samples(x, a, "image2d")) for name, a in actions.items()}
+    shams = {n: _seen(networks, sham_samples(x, a)) if a["interpolated"] else None for n, a in actions.items()}
+    plain = _seen(networks, x)
+    every = [*moved.values(), *(s for s in shams.values() if s is not None)]
+    units = [_unit(torch.cat([one[part] for one in every])) for part in (0, 1)]
+
+    def evidence(copies: Sequence[tuple[Tensor, Tensor]], rho: FloatArray | None) -> float:
+        features, outputs = (
+            torch.stack([(one[part] - units[part][0]) / units[part][1] for one in copies], 1) for part in (0, 1)
+        )
+        found = Copies(features, outputs, None if rho is None else torch.from_numpy(rho))
+        return read_out_evidence(found, targets, shared=moving)
+
+    alone = evidence([plain], None)
+    bits = np.zeros(len(groups))
+    for p, group in enumerate(groups):
+        if group is None:
+            continue
+        reference = alone
+        if group.off_grid:
+            reference = evidence([shams[m] or plain for m in group.members], None)
+        bits[p] = (evidence([moved[m] for m in group.members], group.rho) - reference) / math.log(2.0)
+    return bits
+
+
+def _seen(networks: Sequence[nn.Sequential], x: Tensor) -> tuple[Tensor, Tensor]:
+    """What the networks make of samples before and after their last layer, side by side, (n, d) and (n, q)."""
+    features = [predict(network[:-1], x) for network in networks]
+    outputs = [predict(network[-1:], f) for network, f in zip(networks, features, strict=True)]
+    return torch.cat([f.flatten(1) for f in features], 1).double().cpu(), torch.cat(outputs, 1).double().cpu()
+
+
+def _unit(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each column; columns that hardly vary are left near zero."""
+    spread = values.std(0, correction=0)
+    return values.mean(0), spread + 1e-6 * spread.max() + 1e-12
