@@ -16,13 +16,19 @@ ARG PIP_EXTRA_ARGS=""
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
 RUN python -m venv /opt/erlangen
 WORKDIR /src
-# The dependencies change rarely: a layer of their own, made from the project file alone.
+# The dependencies change rarely: a layer of their own, made from the project files alone. The client lies here.
 COPY pyproject.toml constraints.txt ./
+COPY client/pyproject.toml client/pyproject.toml
 RUN python - <<'PY' > requirements.txt
 import tomllib
 from pathlib import Path
 
-print("\n".join(tomllib.loads(Path("pyproject.toml").read_text())["project"]["dependencies"]))
+needed = [
+    requirement
+    for folder in (Path("."), Path("client"))
+    for requirement in tomllib.loads((folder / "pyproject.toml").read_text())["project"]["dependencies"]
+]
+print("\n".join(requirement for requirement in needed if not requirement.startswith("erlangen-client")))
 PY
 RUN /opt/erlangen/bin/python -m pip install ${PIP_EXTRA_ARGS} -c constraints.txt -r requirements.txt
 RUN case "${TORCH}" in \
@@ -31,7 +37,7 @@ RUN case "${TORCH}" in \
       *) echo "TORCH is cpu or cuda, not ${TORCH}"; exit 1 ;; \
     esac
 COPY . .
-RUN /opt/erlangen/bin/python -m pip install --no-deps .
+RUN /opt/erlangen/bin/python -m pip install --no-deps ./client .
 
 FROM python:${PYTHON_VERSION}-slim-bookworm
 # tini is process 1: it passes signals on and reaps the children that trainers leave when they are killed.

@@ -31,14 +31,14 @@ $(VENV)/pyvenv.cfg:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "The venv module is missing: on Debian and Ubuntu, apt-get install python3-venv"; exit 1; }
 
-$(VENV)/.runtime: $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
+$(VENV)/.runtime: $(VENV)/pyvenv.cfg pyproject.toml client/pyproject.toml constraints.txt
 	@echo "Installing the service into $(VENV); PyTorch is large, so the first time takes a few minutes."
-	@$(PIP) -e .
+	@$(PIP) -e ./client -e .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
+$(VENV)/.dev: $(VENV)/pyvenv.cfg pyproject.toml client/pyproject.toml constraints.txt
 	@echo "Installing the service and its development tools into $(VENV); the first time takes a few minutes."
-	@$(PIP) -e '.[dev]'
+	@$(PIP) -e ./client -e '.[dev]'
 	@touch $@ $(VENV)/.runtime
 
 demo: $(VENV)/.runtime
@@ -77,4 +77,4 @@ ci:
 	CI=true bash .ci/run
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build *.egg-info client/build client/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

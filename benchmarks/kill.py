@@ -57,7 +57,7 @@ class Run:
 
 def undisturbed(service: Service, request: dict[str, Any]) -> tuple[list[Any], float]:
     """The ranking of a search that nothing disturbs, and how long it takes from its first claim on."""
-    search_id = service.client.search(request)["id"]
+    search_id = service.client.start(**request)["id"]
     *_, ended = service.client.follow(search_id)
     if ended["state"] != "done":
         raise RuntimeError(f"the undisturbed search ended {ended['state']}: {ended['error']}")
@@ -69,10 +69,9 @@ def disturbed(service: Service, request: dict[str, Any], victim: str, delay: flo
     """A search during which `victim` is killed, `delay` seconds after the first candidate was claimed."""
     began = time.time()
     client = service.client
-    search_id = client.search(request)["id"]
-    for search in client.follow(search_id, every=0.05):
-        if search["state"] != "queued":
-            break
+    search_id = client.start(**request)["id"]
+    while client.status(search_id).state == "queued":
+        time.sleep(0.05)
     time.sleep(delay)
     killed_at = _kill(service, victim)
     service.mend()
@@ -129,7 +128,7 @@ def recovery_seconds(log: list[tuple[str, dict[str, Any]]], killed_at: float) ->
 def answer(service: Service, search_id: str) -> list[Any]:
     """Ranking and evidence of a search, without what may differ from run to run."""
     items = service.client.ranking(search_id)["items"]
-    elements = service.client.get(f"/v1/searches/{search_id}/elements")["items"]
+    elements = service.client.elements(search_id)["items"]
     rows = [{key: value for key, value in item.items() if key not in VOLATILE} for item in items]
     return [*rows, *elements]
 
@@ -206,7 +205,7 @@ def main() -> int:
             with backend(name, folder) as service:
                 dataset = service.client.upload(folder / "points.npz")
                 request = {
-                    "dataset_id": dataset["id"],
+                    "dataset": dataset["id"],
                     "candidates": ["E", "C2", "D1", "D2"],
                     "include_subgroups": False,
                     "folds": 2,

@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from app.client import Client
 from benchmarks.kill import events, write_data
 from benchmarks.service import Service
+from erlangen_client import Client
 
 RESULTS = Path(__file__).parent / "results" / "overhead.json"
 D4_SUBGROUPS = ["T", "C2", "C4", "D1", "D1y", "D1d", "D1a", "D2", "D2d", "D4"]
@@ -39,7 +39,7 @@ def write_images(path: Path, n: int = 600) -> None:
 def measure(service: Service, request: dict[str, Any]) -> dict[str, float]:
     """Seconds of one search by what they were spent on."""
     client: Client = service.client
-    search_id = client.search(request)["id"]
+    search_id = client.start(**request)["id"]
     *_, ended = client.follow(search_id)
     if ended["state"] != "done":
         raise RuntimeError(f"the search ended {ended['state']}: {ended['error']}")
@@ -49,7 +49,7 @@ def measure(service: Service, request: dict[str, Any]) -> dict[str, float]:
     last = _moment([data["at"] for data in trials if data["state"] == "done"][-1])
     began, finished = _moment(ended["created_at"]), _moment(ended["finished_at"])
     items = client.ranking(search_id)["items"]
-    training = sum(client.get(f"/v1/candidates/{item['candidate_id']}")["metrics"]["seconds"] for item in items)
+    training = sum(client.candidate(item["candidate_id"])["metrics"]["seconds"] for item in items)
     return {
         "wall": finished - began,
         "training": training,
@@ -74,14 +74,14 @@ def main() -> int:
         with Service(folder / "service", worker_threads=1) as service:
             points, images = (service.client.upload(folder / f"{name}.npz")["id"] for name in ("points", "images"))
             small = {
-                "dataset_id": points,
+                "dataset": points,
                 "candidates": ["E", "C2", "D1", "D2"],
                 "include_subgroups": False,
                 "folds": 2,
                 "budget": {"max_epochs": 5, "max_seconds": 600},
             }
             middling = {
-                "dataset_id": images,
+                "dataset": images,
                 "candidates": D4_SUBGROUPS,
                 "include_subgroups": False,
                 "folds": 2,

@@ -39,7 +39,7 @@ def search(service: Service, folder: Path, truth: str, family: str, n: int, seed
     client = service.client
     dataset = client.upload(path, name=path.stem)
     started = time.monotonic()
-    search_id = client.search({"dataset_id": dataset["id"], "candidates": list(TRUTHS)})["id"]
+    search_id = client.start(dataset, list(TRUTHS))["id"]
     *_, ended = client.follow(search_id)
     if ended["state"] != "done":
         raise RuntimeError(f"the search ended {ended['state']}: {ended['error']}")

@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from app.client import Client
 from benchmarks.planted_images import TRUTHS
 from benchmarks.service import Service
+from erlangen_client import Client
 
 RESULTS = Path(__file__).parent / "results" / "real_data.json"
 BOARDS = Path(__file__).parents[1] / "app" / "demo" / "tic_tac_toe.npz"
@@ -33,11 +33,10 @@ HALF_TURN = {"C2", "C4", "D2", "D2d", "D4"}
 def ranked(client: Client, path: Path, candidates: list[Any], **budget: int) -> tuple[dict[str, Any], list[Any]]:
     """(search, ranking items) of a search over an uploaded file."""
     dataset = client.upload(path, name=path.stem)
-    request = {"dataset_id": dataset["id"], "candidates": candidates, "budget": budget}
-    *_, ended = client.follow(client.search(request)["id"])
+    *_, ended = client.follow(client.start(dataset, candidates, budget=budget))
     if ended["state"] != "done":
         raise RuntimeError(f"the search ended {ended['state']}: {ended['error']}")
-    return ended, client.ranking(ended["id"])["items"]
+    return dict(ended.raw), client.ranking(ended["id"])["items"]
 
 
 def show(title: str, ended: dict[str, Any], items: list[Any]) -> None:
@@ -60,7 +59,7 @@ def tic_tac_toe(client: Client, folder: Path) -> dict[str, Any]:
     foreign += [{"group": "S3", "on": [0, 1, 2]}]
     ended, items = ranked(client, path, [board, *foreign], max_seconds=1800)
     show("tic-tac-toe, vectors", ended, items)
-    element_rows = client.get(f"/v1/searches/{ended['id']}/elements")["items"]
+    element_rows = client.elements(ended["id"])["items"]
     inside = {e["element"] for e in element_rows if "D4 of the board" in e["in_groups"]}
     certified = [i["group"] for i in items if i["verdict"] == "certified"]
     broken = {group for e in element_rows if e["element"] not in inside for group in e["in_groups"]}

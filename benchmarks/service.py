@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from app.client import Client
+from erlangen_client import Client
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -33,6 +33,7 @@ class Service:
         self.port = 0
         self.api: subprocess.Popen[str] | None = None
         self.worker: subprocess.Popen[str] | None = None
+        self._client: Client | None = None
         self.log = (folder / "service.log").open("a")
 
     def __enter__(self) -> Service:
@@ -49,7 +50,10 @@ class Service:
 
     @property
     def client(self) -> Client:
-        return Client(self.url)
+        """A client that is closed when the service is stopped."""
+        if self._client is None or self._client.url != self.url:
+            self._client = Client(self.url)
+        return self._client
 
     def start(self) -> None:
         if not self.embedded:
@@ -85,6 +89,9 @@ class Service:
 
     def stop(self) -> dict[str, float]:
         """SIGTERM to everything; returns the seconds each took to end."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
         took = {}
         for name in ("api", "worker"):
             process: subprocess.Popen[str] | None = getattr(self, name)

@@ -8,17 +8,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from app.client import ServiceError, Unreachable
+from app.cli.tables import print_result, watch
 from app.demo.background import BackgroundService, DidNotStart
-from app.reports import follow, print_ranking
+from erlangen_client import ErlangenError
 
 BOARDS = Path(__file__).parent / "tic_tac_toe.npz"
 # The ten subgroups of the square's symmetries. A board has a centre, so nothing is translated.
-REQUEST = {
-    "name": "Tic-tac-toe: has x won?",
-    "candidates": [{"group": "D4", "translations": False}],
-    "include_subgroups": True,
-}
+CANDIDATES = [{"group": "D4", "translations": False}]
 DataDir = Annotated[Path, typer.Option(help="Folder of the demo's database, arrays and log.")]
 
 console = Console()
@@ -36,7 +32,7 @@ def demo(
         return
     try:
         state = _search(service)
-    except (DidNotStart, ServiceError, Unreachable) as error:
+    except (DidNotStart, ErlangenError) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None
     if state != "done":
@@ -49,18 +45,16 @@ def _search(service: BackgroundService) -> str:
         client = service.start()
     console.print(f"The service answers at {client.url} (process {service.pid})")
     dataset = client.upload(BOARDS, name="Tic-tac-toe, final boards", domain="image2d", task="classification")
-    console.print(
-        f"Sent {dataset['name']}: {dataset['n']} samples of shape {dataset['x_shape']}, classes {dataset['classes']}"
-    )
-    started = client.search(REQUEST | {"dataset_id": dataset["id"]})
-    search = follow(client, started["id"], console)
+    console.print(f"Sent {dataset.name}: {dataset.n} samples of shape {dataset.x_shape}, classes {dataset.classes}")
+    started = client.start(dataset, CANDIDATES, include_subgroups=True, name="Tic-tac-toe: has x won?")
+    search = watch(client, started, console)
     console.print()
-    print_ranking(client, search, console)
+    print_result(client.result(search), console)
     console.print()
     console.print("The service goes on running. The results page, with the evidence:")
-    console.print(f"    {client.url}/searches/{search['id']}", style="bold", highlight=False, soft_wrap=True)
+    console.print(f"    {client.url}/searches/{search.id}", style="bold", highlight=False, soft_wrap=True)
     console.print(f"Process {service.pid}; `make stop` or `kill {service.pid}` ends it.", highlight=False)
-    return str(search["state"])
+    return search.state
 
 
 if __name__ == "__main__":

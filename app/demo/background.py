@@ -11,8 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from app.client import Client, ServiceError, Unreachable
 from app.supervisor import import_path
+from erlangen_client import Client, ErlangenError
 
 START_SECONDS = 90.0
 STOP_SECONDS = 12.0
@@ -54,7 +54,7 @@ class BackgroundService:
                 start_new_session=True,
             )
         self._note.write_text(json.dumps({"pid": process.pid, "started": start_time(process.pid), "port": port}))
-        client = Client(f"http://127.0.0.1:{port}")
+        client = Client(f"http://127.0.0.1:{port}", patience=0)
         self._wait_until_ready(client, process)
         return client
 
@@ -65,8 +65,8 @@ class BackgroundService:
             if process.poll() is not None:
                 raise DidNotStart(f"The service ended with status {process.returncode}; its log is {self.log}")
             try:
-                client.get("/readyz")
-            except (Unreachable, ServiceError) as error:
+                client.request("GET", "/readyz")
+            except ErlangenError as error:
                 reason = str(error)
                 time.sleep(0.1)
             else:

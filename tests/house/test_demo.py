@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.client import Client
 from app.demo.__main__ import BOARDS
 from app.demo.background import BackgroundService, start_time
+from erlangen_client import Client
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_the_demo_finds_the_square(service: BackgroundService) -> None:
     assert "certified" in first
     [page] = set(re.findall(r"http://\S+/searches/\w+", done.stdout))
     url, _, search_id = page.partition("/searches/")
-    assert Client(url).get(f"/v1/searches/{search_id}")["best"]["group"] == "D4"
+    assert Client(url).result(search_id).search["best"]["group"] == "D4"
     stopped = subprocess.run([*command, "--stop"], check=True, capture_output=True, text=True, timeout=60)
     assert "stopped" in stopped.stdout
     assert not Client(url).alive()

@@ -97,10 +97,27 @@ def test_constraints_pin_exact_versions_and_name_no_place() -> None:
     for line in lines:
         assert re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line), line
     pinned = {re.sub("[-_.]+", "-", line.split("==")[0]).lower() for line in lines}
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
+    service, client = (
+        tomllib.loads((folder / "pyproject.toml").read_text())["project"] for folder in (ROOT, ROOT / "client")
+    )
+    wanted = service["dependencies"] + service["optional-dependencies"]["dev"] + client["dependencies"]
     names = {re.sub("[-_.]+", "-", re.split(r"[\[<>=~! ]", requirement)[0]).lower() for requirement in wanted}
-    assert names <= pinned
+    assert names - pinned == {client["name"]}, "all but our own are pinned"
+    assert {"torch", "rich", "pydantic"}.isdisjoint(client["dependencies"])
+
+
+def test_the_client_that_lies_here_is_installed_with_the_service() -> None:
+    """No index knows the client: whatever installs the service names the folder of the client in the same call."""
+    installs = {
+        "Makefile": r"\$\(PIP\) .*\.",
+        "Dockerfile": r"pip install --no-deps .*\.",
+        "README.md": r"pip install -c .*\.",
+        "constraints.txt": r"pip install -c .*\.",
+    }
+    for name, install in installs.items():
+        lines = [line for line in (ROOT / name).read_text().splitlines() if re.search(install, line)]
+        assert lines, name
+        assert all(" ./client " in line for line in lines), name
 
 
 @pytest.mark.slow

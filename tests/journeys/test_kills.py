@@ -22,7 +22,7 @@ def test_a_killed_process_costs_time_only(
 ) -> None:
     service = start()
     dataset = service.client.upload(file)
-    request = question | {"dataset_id": dataset["id"], "budget": {"max_epochs": 20, "max_seconds": 300}}
+    request = question | {"dataset": dataset, "budget": {"max_epochs": 20, "max_seconds": 300}}
     expected, seconds = undisturbed(service, request)
     for repeat in range(KILLS):
         run = disturbed(service, request, victim, delay=seconds * (0.2 + 0.4 * repeat))
@@ -40,7 +40,7 @@ def test_a_process_killed_about_when_the_scout_is_done_costs_time_only(
     service = start()
     dataset = service.client.upload(balance)
     backwards = {"group": "custom", "name": "backwards", "generators": [[3, 2, 1, 0]], "labels": "permutation"}
-    request = question | {"dataset_id": dataset["id"], "candidates": [backwards], "budget": {"max_epochs": 20}}
+    request = question | {"dataset": dataset, "candidates": [backwards], "budget": {"max_epochs": 20}}
     expected, seconds = undisturbed(service, request)
     assert {row["labels"] for row in expected if "labels" in row} == {"trivial", "permutation"}
     for share in (0.1, 0.25):

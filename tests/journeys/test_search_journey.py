@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import redis
 
-from app.client import ServiceError
 from benchmarks.service import ROOT, Service, processes
+from erlangen_client import ServiceError
 from tests.waiting import wait_for
 
 Start = Callable[..., Service]
@@ -40,7 +40,7 @@ def events_of(service: Service, search_id: str, last_event_id: str = "") -> list
 def started_search(service: Service, file: Path, question: dict[str, Any]) -> tuple[str, str]:
     """Upload, search, and wait until a candidate trains; returns the search and that candidate."""
     dataset = service.client.upload(file)
-    search_id = service.client.search(question | {"dataset_id": dataset["id"]})["id"]
+    search_id = service.client.start(**question, dataset=dataset)["id"]
 
     def running() -> str | None:
         items = service.client.ranking(search_id)["items"]
@@ -54,7 +54,7 @@ def test_a_data_set_gets_its_ranked_groups(start: Start, file: Path, question: d
     client = service.client
     dataset = client.upload(file, name="points")
     assert (dataset["domain"], dataset["task"], dataset["n"]) == ("vector", "classification", 60)
-    search = client.search(question | {"dataset_id": dataset["id"]})
+    search = client.start(**question, dataset=dataset)
     assert search["state"] == "queued"
 
     stream = events_of(service, search["id"])
@@ -66,7 +66,7 @@ def test_a_data_set_gets_its_ranked_groups(start: Start, file: Path, question: d
     middle = len(stream) // 2
     assert events_of(service, search["id"], stream[middle][0]) == stream[middle + 1 :]
 
-    (ended,) = client.follow(search["id"])
+    (ended,) = client.follow(search)
     assert ended["progress"] == {"done": 3, "total": 3, "fraction": 1.0, "eta_seconds": None}
     assert ended["summary"]
     ranking = client.ranking(search["id"])["items"]
@@ -74,9 +74,9 @@ def test_a_data_set_gets_its_ranked_groups(start: Start, file: Path, question: d
     assert {item["group"] for item in ranking} == {"E", "C2", "D1"}
     assert ended["best"]["group"] == ranking[0]["group"]
     assert abs(sum(item["posterior"] for item in ranking) - 1) < 1e-6
-    assert client.get(f"/v1/searches/{search['id']}/elements")["items"]
-    assert len(client.get(f"/v1/searches/{search['id']}/lattice")["nodes"]) == 3
-    assert client.get("/readyz")["status"] == "ok"
+    assert client.elements(search)["items"]
+    assert len(client.lattice(search)["nodes"]) == 3
+    assert client.request("GET", "/readyz")["status"] == "ok"
 
 
 def test_a_label_action_is_found_and_the_pair_is_ranked(start: Start, balance: Path, question: dict[str, Any]) -> None:
@@ -84,8 +84,8 @@ def test_a_label_action_is_found_and_the_pair_is_ranked(start: Start, balance: P
     client = service.client
     dataset = client.upload(balance)
     backwards = {"group": "custom", "name": "backwards", "generators": [[3, 2, 1, 0]], "labels": "permutation"}
-    asked = question | {"dataset_id": dataset["id"], "candidates": [backwards], "budget": {"max_epochs": 20}}
-    search = client.search(asked)
+    asked = question | {"dataset": dataset, "candidates": [backwards], "budget": {"max_epochs": 20}}
+    search = client.start(**asked)
     assert search["progress"]["total"] == 1
 
     stream = events_of(service, search["id"])
@@ -99,7 +99,7 @@ def test_a_label_action_is_found_and_the_pair_is_ranked(start: Start, balance: P
     assert set(pairs) == {("E", "trivial"), ("backwards", "trivial"), ("backwards", "permutation")}
     assert pairs["backwards", "permutation"]["label_action"] == [[["left", "right"]]]
     assert pairs["backwards", "trivial"]["label_action"] is None
-    (found,) = client.get(f"/v1/searches/{search['id']}/evidence")["label_actions"]
+    (found,) = client.evidence(search)["label_actions"]
     assert (found["labels"], found["samples"]) == ("permutation", 30)
     assert found["generators"][0]["cycles"] == [["left", "right"]]
 
@@ -109,7 +109,7 @@ def test_the_same_question_gets_the_same_answer(start: Start, file: Path, questi
     dataset = client.upload(file)
     rankings = []
     for _ in range(2):
-        search = client.search(question | {"dataset_id": dataset["id"]})
+        search = client.start(**question, dataset=dataset)
         *_, ended = client.follow(search["id"])
         assert ended["state"] == "done"
         items = client.ranking(search["id"])["items"]
@@ -123,12 +123,12 @@ def test_a_running_search_is_cancelled_and_then_taken_up_again(
     service = start()
     client = service.client
     search_id, _ = started_search(service, file, question | {"budget": {"max_epochs": 2000, "max_seconds": 300}})
-    assert client.post(f"/v1/searches/{search_id}/cancel")["state"] in ("cancelling", "cancelled")
+    assert client.cancel(search_id)["state"] in ("cancelling", "cancelled")
     *_, ended = client.follow(search_id)
     assert ended["state"] == "cancelled"
     assert {item["state"] for item in client.ranking(search_id)["items"]} == {"cancelled"}
-    assert client.post(f"/v1/searches/{search_id}/retry")["state"] == "queued"
-    client.post(f"/v1/searches/{search_id}/cancel")
+    assert client.retry(search_id)["state"] == "queued"
+    client.cancel(search_id)
 
 
 def test_a_stopped_service_hands_its_work_back_and_goes_on_with_it(
@@ -141,8 +141,8 @@ def test_a_stopped_service_hands_its_work_back_and_goes_on_with_it(
     assert max(took.values()) < 10
     wait_for(lambda: not left & set(processes()), 1, "the end of worker and trainer")
     service.start()
-    candidate = service.client.get(f"/v1/candidates/{candidate_id}")
-    assert candidate["attempt"] <= 1
+    candidate = service.client.candidate(candidate_id)
+    assert candidate.attempt <= 1
     *_, ended = service.client.follow(search_id)
     assert ended["state"] == "done"
     assert {item["attempt"] for item in service.client.ranking(search_id)["items"]} == {1}
@@ -153,7 +153,7 @@ def test_two_workers_share_the_work(start: Start, file: Path, question: dict[str
     second = service.erlangen("worker")
     try:
         dataset = service.client.upload(file)
-        search = service.client.search(question | {"dataset_id": dataset["id"]})
+        search = service.client.start(**question, dataset=dataset)
         stream = events_of(service, search["id"])
         done = [data["candidate_id"] for _, kind, data in stream if kind == "trial" and data["state"] == "done"]
         assert len(done) == len(set(done)) == 3
@@ -176,22 +176,23 @@ def test_the_command_line_searches_a_file(start: Start, file: Path) -> None:
 
 def test_the_command_line_says_when_no_service_answers(file: Path) -> None:
     command = [sys.executable, "-P", "-m", "app.cli", "search", str(file), "--url", "http://127.0.0.1:9"]
-    shown = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, cwd=ROOT, env={"PYTHONPATH": "."})
-    assert shown.returncode == 1
+    shown = subprocess.run(
+        command, capture_output=True, text=True, timeout=SECONDS, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}
+    )
+    assert shown.returncode == 4
     assert "erlangen serve" in shown.stderr
 
 
 def test_the_command_line_starts_a_service_of_its_own(file: Path) -> None:
-    script = "import app.cli; app.cli.DEFAULT_URL = 'http://127.0.0.1:9'; app.cli.main()"
-    options = ["search", str(file), "--candidates", "E,C2", "--no-subgroups", "--folds", "2", "--epochs", "2"]
+    options = ["--local", "--candidates", "E,C2", "--no-subgroups", "--folds", "2", "--epochs", "2"]
     before = set(processes())
     shown = subprocess.run(
-        [sys.executable, "-c", script, *options],
+        [sys.executable, "-P", "-m", "app.cli", "search", str(file), *options],
         capture_output=True,
         text=True,
         timeout=SECONDS,
         cwd=ROOT,
-        env={"PYTHONPATH": ".", "COLUMNS": "160", "OMP_NUM_THREADS": "1"},
+        env={"PYTHONPATH": str(ROOT), "COLUMNS": "160", "OMP_NUM_THREADS": "1"},
     )
     assert shown.returncode == 0, shown.stderr
     assert "posterior" in shown.stdout
@@ -215,4 +216,4 @@ def test_a_refusal_names_the_entry(start: Start, file: Path, question: dict[str,
     client = start().client
     dataset = client.upload(file)
     with pytest.raises(ServiceError, match="/candidates/1"):
-        client.search(question | {"dataset_id": dataset["id"], "candidates": ["E", "Monster"]})
+        client.start(dataset, **question | {"candidates": ["E", "Monster"]})

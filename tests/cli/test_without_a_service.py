@@ -14,7 +14,7 @@ from app.db.session import make_engine
 
 
 def test_a_made_key_opens_the_service_that_has_its_entry() -> None:
-    shown = CliRunner().invoke(cli, ["key", "--owner", "alice"])
+    shown = CliRunner().invoke(cli, ["keys", "--owner", "alice"])
     assert shown.exit_code == 0
     (_, key), (_, entry) = (line.split() for line in shown.output.splitlines())
     assert key not in entry

@@ -1,0 +1,85 @@
+"""Erlangen from Python: send data, get its ranked symmetry groups with the evidence.
+
+from erlangen_client import Client
+
+result = Client().search(x, y)
+print(result.summary)
+"""
+
+from erlangen_client.aio import AsyncClient
+from erlangen_client.answers import (
+    Best,
+    Candidate,
+    Curve,
+    Curves,
+    Dataset,
+    Defect,
+    Element,
+    Elements,
+    Estimate,
+    Event,
+    Evidence,
+    Group,
+    Interval,
+    LabelsSaved,
+    Lattice,
+    LatticeNode,
+    OfferedGroup,
+    OfferedGroups,
+    Progress,
+    RankedGroup,
+    Ranking,
+    Result,
+    Search,
+    Support,
+)
+from erlangen_client.client import Client
+from erlangen_client.errors import (
+    BadPart,
+    ErlangenError,
+    InputError,
+    SearchFailed,
+    ServiceError,
+    UnexpectedAnswer,
+    Unreachable,
+)
+from erlangen_client.steps import DEFAULT_URL
+from erlangen_client.version import VERSION
+
+__all__ = [
+    "DEFAULT_URL",
+    "VERSION",
+    "AsyncClient",
+    "BadPart",
+    "Best",
+    "Candidate",
+    "Client",
+    "Curve",
+    "Curves",
+    "Dataset",
+    "Defect",
+    "Element",
+    "Elements",
+    "ErlangenError",
+    "Estimate",
+    "Event",
+    "Evidence",
+    "Group",
+    "InputError",
+    "Interval",
+    "LabelsSaved",
+    "Lattice",
+    "LatticeNode",
+    "OfferedGroup",
+    "OfferedGroups",
+    "Progress",
+    "RankedGroup",
+    "Ranking",
+    "Result",
+    "Search",
+    "SearchFailed",
+    "ServiceError",
+    "Support",
+    "UnexpectedAnswer",
+    "Unreachable",
+]
