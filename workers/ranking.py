@@ -9,7 +9,7 @@ import numpy as np
 
 from models.groups.action import is_trivial
 from workers.evidence.combination import consistency, kernel_signal, kernel_trust, weights_for
-from workers.evidence.curves import Spectrum, found_curves, refuting, spectra_at
+from workers.evidence.curves import Spectrum, families_of, found_curves, refuting, spectra_at
 from workers.evidence.decision import TOLERANCES, Decision, MoreData, closure_warnings, more_data, sweep_step
 from workers.evidence.duplicates import duplicate_warnings
 from workers.evidence.findings import Findings, findings
@@ -99,7 +99,7 @@ def _decide(
     weights: dict[str, float],
 ) -> Decision:
     """Verdicts, posterior and order of the candidates at a tolerance."""
-    evidence, quantile = found.at(tolerance)
+    evidence, quantile = found.at(tolerance, families_of(spectra, (n["spec"] for n in plan["nodes"])))
     positions = sorted(done)
     members = _members(plan, done, evidence, spectra)
     terms = {p: _terms(plan, p, done, members[p], found.learned) for p in positions}
@@ -122,7 +122,8 @@ def _members(
 ) -> dict[int, list[ClassEvidence]]:
     """The evidence on each candidate: its classes and, for a continuous group, what refutes it between its probes."""
     nodes = {p: plan["nodes"][p] for p in done}
-    return {p: [evidence[c] for c in n["classes"]] + refuting(spectra, n["spec"]) for p, n in nodes.items()}
+    families = families_of(spectra, (n["spec"] for n in plan["nodes"]))
+    return {p: [evidence[c] for c in n["classes"]] + refuting(spectra, n["spec"], families) for p, n in nodes.items()}
 
 
 def _prior(plan: dict[str, Any], done: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:

@@ -5,8 +5,10 @@ import pytest
 
 from app.schemas.evidence import SearchEvidence
 from benchmarks.evidence.rendered import TRUTHS, rendered
-from workers.evidence.curves import found_curves, refuting, spectra_at
+from workers.evidence.curves import families_of, found_curves, refuting, spectra_at
+from workers.evidence.findings import findings
 from workers.evidence.mirrors import read_mirrors
+from workers.evidence.orbits import Witness
 from workers.evidence.spectrum import Curve, band, read_centres, read_scales, read_turns
 
 
@@ -200,7 +202,33 @@ def test_an_angle_between_the_probes_refutes_a_continuous_group(search):
     assert "SO(2)" not in turns["not_told_apart"]
     family = next(n["spec"] for n in plan["nodes"] if n["spec"]["kind"] == "family")
     found = spectra_at(found_curves({0: trials[0]}), 0.05)
-    (against,) = refuting(found, family)
+    assert families_of(found, [family]) == 2
+    (against,) = refuting(found, family, 2)
     assert against.refuted
     assert against.log2_bayes_factor < 0
-    assert refuting(found, {**family, "labels": "vector"}) == []
+    assert refuting(found, {**family, "labels": "vector"}, 2) == []
+    assert families_of(found, [{**family, "labels": "vector"}]) == 1
+
+
+def test_classes_and_curves_share_one_level():
+    """With every defect at the tolerance, a class or an angle is refuted in a twentieth of all searches at most."""
+    rng = np.random.default_rng(5)
+    plan = {"nodes": [], "classes": [{"element": "r90", "title": "a quarter turn", "interpolated": False}]}
+    spec = {"kind": "family", "family": "SO(2)", "labels": "trivial"}
+    about = {"kind": "turns", "coordinates": [], "labels": "trivial"}
+    rejected = {1: 0, 2: 0}
+    runs, n, at = 200, 200, np.arange(15.0, 181.0, 15.0)
+    for _ in range(runs):
+        gain = rng.normal(1.0, 0.2, n)
+        cluster, one, many = np.arange(n), rng.normal(size=n), rng.normal(size=(len(at), n))
+        excess = 0.05 * gain + 0.6 * one
+        witness = Witness("w", np.zeros(n), gain, excess[None], cluster)
+        shown = [{"status": "shown", "p_value": 1.0}]
+        curve = Curve("turns", at, 0.05 * gain + 0.6 * many, gain, cluster, [1.0] * len(at))
+        spectra = spectra_at([(about, curve, 0.5)], 0.05)
+        assert families_of(spectra, [spec]) == 2
+        for families in (1, 2):
+            classes, _ = findings(plan, shown, [witness]).at(0.05, families)
+            rejected[families] += any(c.refuted for c in [*classes, *refuting(spectra, spec, families)])
+    assert rejected[2] <= 0.05 * runs + 2 * (0.05 * 0.95 * runs) ** 0.5
+    assert rejected[1] > rejected[2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,30 +65,34 @@ class Spectrum:
             "sentence": self.answer.sentence,
         }
 
-    def against(self, spec: dict[str, Any]) -> ClassEvidence | None:
-        """The element of the curve that refutes a continuous group most clearly, where it lies in it and one does."""
+    def lies_in(self, spec: dict[str, Any]) -> bool:
+        """Whether the elements of the curve are elements of this group, a continuous one."""
         if spec["kind"] != "family" or spec["family"] not in _HOLDS.get(self.about["kind"], ()):
-            return None
+            return False
         if spec.get("vectors") and [c for v in spec["vectors"] for c in v[:2]] != self.about["coordinates"]:
-            return None
+            return False
         moved = spec["labels"] if spec["labels"] == "vector" or self.about["kind"] == "mirrors" else "trivial"
-        if {"sign": "moved"}.get(moved, moved) != self.about["labels"]:
-            return None
+        return bool({"sign": "moved"}.get(moved, moved) == self.about["labels"])
+
+    def against(self, spec: dict[str, Any], families: int) -> ClassEvidence | None:
+        """The element of the curve that speaks most clearly against a continuous group, where it lies in it and one
+        does. `families`: how many families of tests share the level (see `families_of`)."""
         refuted = self.band.where("refuted")
-        if not refuted.any():
+        if not self.lies_in(spec) or not refuted.any():
             return None
         worst = int(np.argmax(np.where(refuted, self.band.low, -np.inf)))
         at, freedom = float(self.curve.at[worst]), len(np.unique(self.curve.cluster)) - 1
         value, error = float(self.band.value[worst]), float(self.band.error[worst])
         found = Defect(value, error, freedom, self.learned, ("spectrum",))
         turn = self.about["kind"] == "turns"
+        alone = float(stats.t.sf((value - self.about["tolerance"]) / error, freedom))
         return ClassEvidence(
             element=f"r{at:.4g}" if turn else f"m@{at:.4g}",
             title=f"rotation by {at:.4g}°" if turn else f"mirror with its axis at {at:.4g}°",
             defect=found,
             support="shown",
-            p_value=float(stats.t.sf((value - self.about["tolerance"]) / error, freedom)),
-            p_adjusted=float(self.band.p_value[worst]),
+            p_value=alone,
+            p_adjusted=min(1.0, families * max(alone, float(self.band.p_value[worst]))),
             log2_bayes_factor=min(log2_bayes_factor(found, self.about["tolerance"]), 0.0),
         )
 
@@ -144,9 +148,18 @@ def spectra_at(curves: list[tuple[dict[str, Any], Curve, float]], tolerance: flo
     return spectra
 
 
-def refuting(spectra: list[Spectrum], spec: dict[str, Any]) -> list[ClassEvidence]:
-    """The elements between the probes of a continuous group that refute it."""
-    return [found for s in spectra if (found := s.against(spec)) is not None]
+def families_of(spectra: list[Spectrum], specs: Iterable[dict[str, Any]]) -> int:
+    """How many families of tests can refute these groups: the classes of the plan, and every curve that lies in one.
+
+    Each family has p-values that hold for all of its own elements; times this number they hold for all (Bonferroni).
+    """
+    known = list(specs)
+    return 1 + sum(any(s.lies_in(spec) for spec in known) for s in spectra)
+
+
+def refuting(spectra: list[Spectrum], spec: dict[str, Any], families: int) -> list[ClassEvidence]:
+    """The elements between the probes of a continuous group that speak against it."""
+    return [found for s in spectra if (found := s.against(spec, families)) is not None]
 
 
 _ARRAYS = ("spectrum", "spectrum_rows", "base", "constant", "cluster")

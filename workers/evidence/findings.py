@@ -27,10 +27,11 @@ class Findings:
     chance: Flips | None
     learned: bool
 
-    def at(self, tolerance: float) -> tuple[list[ClassEvidence], float]:
+    def at(self, tolerance: float, families: int = 1) -> tuple[list[ClassEvidence], float]:
         """The evidence on every class at a tolerance, and the standard errors at which bounds hold for all at once.
 
-        Classes whose poses the data does not show are not tested.
+        Classes whose poses the data does not show are not tested. `families`: how many families of tests share the
+        level, these classes being one of them (`workers.evidence.curves.families_of`).
         """
         statuses = [self._status(i, tolerance) for i in range(len(self.classes))]
         heard = [i for i, c in enumerate(self.contrasts) if c is not None]
@@ -39,7 +40,8 @@ class Findings:
         if tested and self.chance is not None:
             chance = self.chance.only([k for k, i in enumerate(heard) if i in tested])
             quantile = critical_value(chance, [self.defects[i] for i in tested])
-            adjusted |= dict(zip(tested, adjusted_p_values(chance, list(tested.values()), tolerance), strict=True))
+            stepped = adjusted_p_values(chance, list(tested.values()), tolerance)
+            adjusted |= {i: min(1.0, families * p) for i, p in zip(tested, stepped, strict=True)}
         evidence = [
             ClassEvidence(
                 element=c["element"],
