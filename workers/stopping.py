@@ -69,11 +69,21 @@ class _Known:
             title = self.plan["classes"][broken[0]]["title"]
             return f"{title} is no symmetry, which the networks trained before had settled"
         if self.open:
-            return None
+            larger = self._larger(node)
+            return larger and f"it stands or falls with {larger}, and its network could settle nothing more"
         kept = [p for p, n in enumerate(self.plan["nodes"]) if all(self.found[c] == "kept" for c in n["classes"])]
         if position == max(kept, key=lambda p: (float(self.plan["nodes"][p]["bits"]), p)):
             return None
         return "every candidate of the search was settled by the networks trained before"
+
+    def _larger(self, node: dict[str, Any]) -> str | None:
+        """A group above this one that has the same open classes and otherwise kept ones, where no others are open."""
+        own = set(node["classes"])
+        if self.open - own:
+            return None
+        above = (n for n in self.plan["nodes"] if own < set(n["classes"]))
+        same = (n for n in above if all(self.found[c] == "kept" for c in set(n["classes"]) - own))
+        return next((str(n["name"]) for n in same), None)
 
     @cached_property
     def open(self) -> set[int]:

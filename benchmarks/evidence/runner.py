@@ -113,11 +113,9 @@ def search(task: Task, seed: int, settings: Settings, kept: Path | None = None) 
     """
     about = facts(task)
     started = time.monotonic()
-    plan = plan_or_scout(task.candidates, **about, include_subgroups=task.subgroups, max_candidates=MAX_CANDIDATES)
-    plan = plan_networks(plan, tuple(about["x_shape"]), about["classes"] or about["target_dim"], "parameters")
-    request = settings.request(seed)
+    plan = planned(task, about)
     with tempfile.TemporaryDirectory() as name:
-        job = {"dataset": _stored(task, about, Path(name)), "plan": plan, "request": request, "device": "cpu"}
+        job = stored_job(task, about, plan, settings.request(seed), Path(name))
         if kept is not None and (kept / "search.json").exists():
             plan, trials, training, took = _read(kept)
         else:
@@ -134,6 +132,19 @@ def search(task: Task, seed: int, settings: Settings, kept: Path | None = None) 
     spared = sum("spared" in t["metrics"] for t in trials)
     counts = {"n": len(task.x), "candidates": len(trials), "spared": spared, "margin": task.margin}
     return row | counts | {"training_seconds": training, "seconds": took}
+
+
+def planned(task: Task, about: dict[str, Any]) -> dict[str, Any]:
+    """The plan of a task's search, with its networks; `about` as `facts` gives it."""
+    plan = plan_or_scout(task.candidates, **about, include_subgroups=task.subgroups, max_candidates=MAX_CANDIDATES)
+    return plan_networks(plan, tuple(about["x_shape"]), about["classes"] or about["target_dim"], "parameters")
+
+
+def stored_job(
+    task: Task, about: dict[str, Any], plan: dict[str, Any], request: dict[str, Any], folder: Path
+) -> dict[str, Any]:
+    """What a trial of the search is given, without its position; the arrays are written to `folder`."""
+    return {"dataset": _stored(task, about, folder), "plan": plan, "request": request, "device": "cpu"}
 
 
 def truth_in(task: Task, plan: dict[str, Any]) -> tuple[str | None, set[int] | None]:

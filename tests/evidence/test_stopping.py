@@ -5,7 +5,7 @@ import pytest
 
 from tests.evidence.test_trials import by_name, mirror_images
 from workers.evidence.stopping import Bets, log_e_values, settled, totals
-from workers.stopping import saved
+from workers.stopping import most_telling_first, saved, spared
 
 
 def witnesses(rng, n, mean, count=4):
@@ -61,6 +61,40 @@ def test_a_cluster_of_copies_bets_once():
     alone = log_e_values(z[:3], np.zeros(3, int), np.arange(3), 1.0)
     copies = log_e_values(z, np.zeros(30, int), np.repeat(np.arange(3), 10), 1.0)
     assert copies == pytest.approx(alone)
+
+
+def test_a_group_that_stands_or_falls_with_a_larger_one_is_spared(tmp_path):
+    """C4's quarter turn is kept, the half turn open: the network of C2 could say nothing more, nor could that of C4."""
+    nodes = [("T", []), ("C2", [0]), ("C4", [0, 1])]
+    plan = {
+        "classes": [{"title": "half turn"}, {"title": "quarter turn"}],
+        "nodes": [
+            {"name": n, "classes": c, "bits": float(len(c)), "spec": {"kind": "finite", "x": c}} for n, c in nodes
+        ],
+    }
+    n = 6000
+
+    def job(half_turn):
+        rng = np.random.default_rng(4)
+        excess = np.stack([half_turn + rng.choice([-0.5, 0.5], size=n), np.zeros(n)])
+        arrays = {"base": np.zeros((1, n)), "constant": np.full((1, n), 0.9), "bounded": excess[None],
+                  "fold": np.arange(n) % 3, "cluster": np.arange(n)}  # fmt: skip
+        for name, array in arrays.items():
+            np.save(tmp_path / f"{name}.npy", array)
+        metrics = {"loss_bounds": [2.0], "support": [{"status": "shown"}] * 2}
+        paths = {f"{name}.npy": str(tmp_path / f"{name}.npy") for name in arrays}
+        return {
+            "plan": plan,
+            "request": {"tolerance": 0.05},
+            "done": [{"position": 0, "metrics": metrics, "arrays": paths}],
+        }
+
+    open_still = job(0.05 * 0.9)
+    assert "C4" in spared({**open_still, "position": 1})
+    assert spared({**open_still, "position": 2}) is None
+    assert most_telling_first(open_still, [1, 2]) == [2, 1]
+    broken = job(0.8)
+    assert all("half turn is no symmetry" in spared({**broken, "position": p}) for p in (1, 2))
 
 
 @pytest.mark.slow
