@@ -67,8 +67,13 @@ def mean_interval(
     *,
     least: float = -np.inf,
     most: float = np.inf,
-) -> dict[str, float]:
-    """{mean, low, high}: the mean with its two-sided Student interval, cut off where no mean of such values can lie."""
+) -> dict[str, float | None]:
+    """{mean, low, high}: the mean with its two-sided Student interval, cut off where no mean of such values can lie.
+
+    One cluster alone says nothing of how clusters differ: low and high are None.
+    """
     mean, error, freedom = mean_and_error(values, cluster)
-    half = float(stats.t.ppf(0.5 + level / 2, freedom)) * error if np.isfinite(error) else 0.0
+    if not np.isfinite(error):
+        return {"mean": mean, "low": None, "high": None}
+    half = float(stats.t.ppf(0.5 + level / 2, freedom)) * error
     return {"mean": mean, "low": max(mean - half, least), "high": min(mean + half, most)}

@@ -17,6 +17,7 @@ from workers.folds import Array, IntArray, Split, clusters, cross_fit, orbit_lin
 
 MAX_WITNESS_ROWS = 6000
 _MAX_ORBIT_ROWS = 20_000
+_MOVED_WORK = 3_000_000_000  # samples squared, times the elements under which near copies are looked for
 _FOUND_ON = 0.25  # of the samples: what label actions are found from, where they are
 _SMALLEST = 1e-100  # in case a target is zero; the smallest float32 is far above it
 
@@ -74,7 +75,8 @@ def load_samples(job: dict[str, Any]) -> Samples:
         y = np.asarray(y, dtype=np.int64)
     groups = _optional(dataset.get("groups"))
     split = _optional(dataset.get("split"))
-    moved = _moved(x, y, plan, dataset["domain"]) if len(x) <= _MAX_ORBIT_ROWS else iter(())
+    elements = class_actions(plan)
+    moved = _moved(x, y, elements, dataset["domain"]) if len(x) <= _MAX_ORBIT_ROWS else iter(())
     links = list(orbit_links(x, y, moved, classification))
     near, turned, duplicates = _near_copies(x, y, plan, dataset["domain"], classification)
     cluster, duplicates["chained"] = clusters(x, groups, links), False
@@ -106,7 +108,7 @@ def _aside(
         return None
     # By x alone, so that the scout, which knows no label action yet, and the search agree who belongs together.
     nothing = np.zeros(len(x), dtype=np.int64)
-    copies = ((moved, nothing) for moved, _ in _moved(x, nothing, plan, dataset["domain"]))
+    copies = ((moved, nothing) for moved, _ in _moved(x, nothing, class_actions(plan), dataset["domain"]))
     links = orbit_links(x, nothing, copies if len(x) <= _MAX_ORBIT_ROWS else iter(()), True)
     return set_aside(clusters(x, _optional(dataset.get("groups")), [*links, *near]), seed)
 
@@ -147,8 +149,12 @@ def _near_copies(
     """Pairs that are almost equal, or almost copies under a tested element, and the report on them."""
     if len(x) > _MAX_ORBIT_ROWS:
         return [], [], {"equal": 0, "near": 0, "moved": 0, "example": None, "pairs": 0, "disagreeing": 0}
-    moved = _moved(x, y, plan, domain)
-    return near_links(x, y, moved, standardise=domain == "vector", classification=classification)
+    # One of an element and its inverse is enough. A limit of work, not of time: all trials must have the same folds.
+    elements = [actions[:1] for actions in class_actions(plan) if not actions[0].get("interpolated")]
+    most = _MOVED_WORK // len(x) ** 2
+    moved = _moved(x, y, elements[:most], domain)
+    near, turned, report = near_links(x, y, moved, standardise=domain == "vector", classification=classification)
+    return near, turned, report | {"unsearched": max(0, len(elements) - most)}
 
 
 def interpolates(plan: dict[str, Any]) -> bool:
@@ -166,9 +172,9 @@ def _optional(path: str | None) -> Array | None:
     return None if path is None else np.load(path, allow_pickle=False)
 
 
-def _moved(x: Array, y: Array, plan: dict[str, Any], domain: str) -> Iterator[tuple[Array, Array]]:
+def _moved(x: Array, y: Array, elements: list[list[dict[str, Any]]], domain: str) -> Iterator[tuple[Array, Array]]:
     samples, labels = torch.from_numpy(x), torch.from_numpy(y)
-    for actions in class_actions(plan):
+    for actions in elements:
         for action in actions:
             if action.get("interpolated"):
                 continue  # a copy that was turned off the grid is never equal to the bit

@@ -38,6 +38,9 @@ from workers.spectra import write_spectra
 from workers.stopping import spared, stops
 from workers.witnesses import Testimony, bits, fold_predictors, squared, testimony, validation_share
 
+_LEAST_SPREAD = 0.01
+_ANALYSES = 0.2  # of the budget of the trial that analyses the data: kept for that, and taken from training
+
 
 def pick_device(name: str) -> torch.device:
     """`auto` takes a GPU where there is one. Raises ValueError for `cuda` without one."""
@@ -81,10 +84,12 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report, told: Told | N
     if "scout" in plan:
         return {**_scout(config, node, samples, job, device, deadline, report), "seconds": time.monotonic() - started}
     extra = _positional(node["spec"])
+    analyses = is_trivial(node["spec"])
+    learnt_by = deadline - (_ANALYSES * max(deadline - time.monotonic(), 0.0) if analyses else 0.0)
     share = (0.7 if extra else 0.95) * (0.7 if seeds_of(request) else 1.0)
     began = time.monotonic()
     hears = None if told is None else _in_bits(told, job, samples)
-    fitted = _fit(config, samples, job, device, deadline, lambda f, m: report(share * f, m), told=hears)
+    fitted = _fit(config, samples, job, device, learnt_by, lambda f, m: report(share * f, m), told=hears)
     seconds = (time.monotonic() - began) / len(fitted.networks)
     fits = [fitted]
     said = [_testify(str(node["name"]), fitted, samples, job, blind, constant, device)]
@@ -93,15 +98,15 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report, told: Told | N
     if extra is not None:
         # Translations are taken as given here; a network that knows positions testifies too, in case they do not hold.
         placed = _placed(config, extra)
-        other = _fit(placed, samples, job, device, deadline, lambda f, m: report(share + 0.25 * f, "positions, " + m))
+        other = _fit(placed, samples, job, device, learnt_by, lambda f, m: report(share + 0.25 * f, "positions, " + m))
         fits.append(other)
         said.append(_testify("positions", other, samples, job, blind, constant, device))
         out_of_time |= other.out_of_time
     pictures: dict[str, Callable[[], bytes]] = {}
-    if is_trivial(node["spec"]):
-        metrics["support"] = supports(samples, [a[0] for a in class_actions(plan)], dataset["domain"])
+    if analyses:
+        metrics["support"] = supports(samples, [a[0] for a in class_actions(plan)], dataset["domain"], deadline)
         metrics["duplicates"] = samples.duplicates
-        metrics["laws"] = data_laws(samples, plan, dataset["domain"])
+        metrics["laws"] = data_laws(samples, plan, dataset["domain"], deadline)
         if dataset["domain"] == "image2d":
             metrics["features"] = feature_evidence(samples, fitted, job, device)
         metrics["spectrum"] = write_spectra(out_dir, samples, fitted, job, device, deadline)
@@ -120,7 +125,7 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report, told: Told | N
         config, dataset["task"], fitted.networks, fitted.temperatures, shift.tolist(), scale, interpolates(plan)
     )
     left = write_artifacts(out_dir, trained, deadline, pictures)
-    left["warnings"] += metrics.get("spectrum", {}).get("warnings", [])
+    left["warnings"] += metrics.get("spectrum", {}).get("warnings", []) + cut_short(metrics)
     if out_of_time:
         left["warnings"].append("training stopped early: the budget of seconds was spent")
     cost = network_cost(config)
@@ -153,6 +158,17 @@ def _in_bits(told: Told, job: dict[str, Any], samples: Samples) -> Callable[[int
 
 def _epochs(job: dict[str, Any]) -> int:
     return int((job["request"].get("budget") or {}).get("max_epochs") or 40)
+
+
+def cut_short(metrics: dict[str, Any]) -> list[str]:
+    """A warning about the elements that the budget left no time to look at in the data."""
+    poses = sum(found["coverage"] is None for found in metrics.get("support", []))
+    laws = sum(law["pose_predicts_label"] is None for law in metrics.get("laws", []))
+    if not laws:
+        return []
+    of = f"of {len(metrics['laws'])} elements: raise `max_seconds` of the budget"
+    unseen = f"whether the data shows the poses of {poses} and " if poses else ""
+    return [f"the budget left no time to find out {unseen}whether p(x) is symmetric under {laws} {of}"]
 
 
 def _scout(
@@ -300,29 +316,36 @@ def _own_metrics(
             right.append((scores.argmax(-1).cpu().numpy() == samples.y[test]).astype(float))
         metrics["accuracy"] = mean_interval(np.concatenate(right), cluster, least=0.0, most=1.0)
         metrics["loss_bits"] = mean_interval(said.base, cluster, least=0.0)
-        metrics["gain_bits"] = mean_interval(said.constant - said.base, cluster)["mean"]
+        metrics["gain_bits"] = float((said.constant - said.base).mean())
     else:
         total = float(said.constant.mean())
         share = mean_interval(1.0 - said.base / total, cluster, most=1.0)
         metrics["r2"] = share
-        halves = {k: 0.5 * samples.outputs * float(np.log2(max(1.0 - v, 1e-9))) for k, v in share.items()}
-        metrics["loss_bits"] = {"mean": halves["mean"], "low": halves["high"], "high": halves["low"]}
-        metrics["gain_bits"] = -halves["mean"]
-    metrics["equivariance_error"] = _equivariance_error(fitted.networks[0], samples, node, job, device)
+        coded = {k: None if v is None else _code_bits(v, samples.outputs) for k, v in share.items()}
+        metrics["loss_bits"] = {"mean": coded["mean"], "low": coded["high"], "high": coded["low"]}
+        metrics["gain_bits"] = -_code_bits(float((1.0 - said.base / total).mean()), samples.outputs)
+    metrics["equivariance_error"] = equivariance_error(fitted.networks[0], samples, node, job, device)
     return metrics
 
 
+def _code_bits(r2: float, targets: int) -> float:
+    """Bits a sample of a Gaussian code of one width for so many targets, relative to the best constant's."""
+    return 0.5 * targets * float(np.log2(max(1.0 - r2, 1e-9)))
+
+
 @torch.no_grad()
-def _equivariance_error(
+def equivariance_error(
     network: nn.Module, samples: Samples, node: dict[str, Any], job: dict[str, Any], device: torch.device
 ) -> float:
     """Largest |f(g x) - g f(x)| over the group's classes, relative to the outputs' spread, on 64 samples.
 
-    For an interpolated element x is the sham: what the interpolation itself loses is no error of the network.
+    Outputs that are all but constant have a spread of rounding errors; a hundredth of their unit (a nat of a logit, a
+    standard deviation of a target) stands for it then. For an interpolated element x is the sham: what the
+    interpolation itself loses is no error of the network.
     """
     x = torch.from_numpy(samples.x[:64]).to(device)
     outputs = predict(network, x)
-    spread = float(outputs.std()) + 1e-12
+    spread = max(float(outputs.std()), _LEAST_SPREAD)
     worst = 0.0
     for c in node["classes"]:
         action = job["plan"]["classes"][c]["action"]

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from app.schemas.common import Text
 
@@ -134,11 +134,21 @@ class Weights(Strict):
     consistency: Weight = 1.0
     complexity: Weight = 1.0
 
+    @model_validator(mode="after")
+    def _orders(self) -> Weights:
+        if not (self.accuracy or self.consistency or self.complexity):
+            raise ValueError(
+                "all three are zero, which would rank nothing: give one of them a weight, or leave them out"
+            )
+        return self
+
 
 class Budget(Strict):
     """Limits of the training of one candidate."""
 
-    max_seconds: float = Field(600, ge=1, le=86_400, description="Seconds.")
+    max_seconds: float = Field(
+        600, ge=1, le=86_400, description="Seconds, shared by the candidates; the analyses of the data count."
+    )
     max_epochs: int = Field(40, ge=1, le=10_000)
 
 

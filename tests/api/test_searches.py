@@ -126,6 +126,7 @@ def test_the_contracts_example_is_accepted(client: TestClient, rows: Rows) -> No
         ({"weights": {"accuracy": -1}}, "/weights/accuracy"),
         ({"weights": {"accuracy": 1e308}}, "/weights/accuracy"),
         ({"weights": {"beauty": 1}}, "/weights/beauty"),
+        ({"weights": {"accuracy": 0, "consistency": 0, "complexity": 0}}, "/weights"),
         ({"budget": {"max_seconds": 0}}, "/budget/max_seconds"),
         ({"budget": {"max_seconds": 86401}}, "/budget/max_seconds"),
         ({"budget": {"max_epochs": 10001}}, "/budget/max_epochs"),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import workers.samples
 from models.groups.plan import plan_search
 from workers.evidence.duplicates import NearCopies, across_split, chained, duplicate_warnings, near_links
 from workers.samples import load_samples
@@ -117,3 +118,25 @@ def test_a_chain_is_not_a_cluster():
     assert not chained(np.arange(100) // 10)
     report = {"near": 70, "moved": 0, "example": [0, 1], "chained": True, "split": 0, "pairs": 80, "disagreeing": 0}
     assert "groups" in duplicate_warnings(report)[0]
+
+
+def test_copies_among_boards_are_called_natural():
+    boards = np.random.default_rng(6).integers(0, 3, (200, 3, 3)).astype(np.float32)
+    _, _, report = near_links(boards, np.zeros(200, int), iter(()), standardise=False, classification=True)
+    assert report["discrete"]
+    (said,) = duplicate_warnings(
+        report | {"moved": 12, "example": [3, 5], "chained": False, "split": 0, "disagreeing": 0}
+    )
+    assert "natural" in said
+    _, _, dense = near_links(
+        leaked(np.random.default_rng(6)), np.zeros(390, int), iter(()), standardise=False, classification=True
+    )
+    assert not dense["discrete"]
+
+
+def test_the_search_for_copies_is_limited_by_work_and_says_so(tmp_path, monkeypatch):
+    rng = np.random.default_rng(7)
+    monkeypatch.setattr(workers.samples, "_MOVED_WORK", 0)
+    samples = load(tmp_path, leaked(rng), rng.integers(0, 2, 390))
+    assert samples.duplicates["unsearched"] == 1
+    assert any("1 of the elements" in w for w in duplicate_warnings(samples.duplicates))

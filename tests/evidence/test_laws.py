@@ -1,5 +1,7 @@
 """What the data alone says: support in few and many dimensions, poses that tell the label, and the three laws apart."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from workers.evidence.pose import pose_predicts_label
 from workers.evidence.support import support, supports
 from workers.evidence.verdicts import ClassEvidence
 from workers.samples import Samples
+from workers.training import cut_short
 
 QUARTER = {"matrix": [[0.0, -1.0], [1.0, 0.0]], "coordinates": [0, 1], "labels": None, "interpolated": False}
 HALF = {**QUARTER, "matrix": [[-1.0, 0.0], [0.0, -1.0]]}
@@ -127,6 +130,23 @@ def test_what_can_be_said_of_the_conditional_law():
     assert said(known(0.6, 0.01, support="not_shown")) == "cannot be said"
     assert said(known(0.0, 0.1)) == "cannot be said"
     assert said(ClassEvidence("g", "turn g", UNKNOWN, "shown", 1.0, 1.0, 0.0)) == "cannot be said"
+
+
+def test_what_the_budget_leaves_no_time_for_is_not_known_and_named():
+    x = np.random.default_rng(8).normal(size=(300, 2))
+    facts = {"domain": "vector", "x_shape": [2], "task": "classification", "target_dim": None, "classes": 2}
+    plan = plan_search([{"group": "C4", "on": [0, 1]}], **facts, include_subgroups=True, max_candidates=64)
+    late = time.monotonic() - 1.0
+    poses = supports(samples_of(x), [QUARTER, HALF], "vector", late)
+    assert [p["status"] for p in poses] == ["unclear", "unclear"]
+    laws = data_laws(samples_of(x), plan, "vector", late)
+    assert {law["conditional"] for law in element_laws([{"laws": laws}], [known(0.6, 0.01)] * 2, 2.0, 0.05)} == {
+        "broken"
+    }
+    (warning,) = cut_short({"support": poses, "laws": laws})
+    assert "2 of 2 elements" in warning
+    assert "max_seconds" in warning
+    assert cut_short({"laws": data_laws(samples_of(x), plan, "vector")}) == []
 
 
 def test_the_laws_of_a_group_are_those_of_its_elements():

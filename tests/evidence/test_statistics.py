@@ -93,6 +93,10 @@ def test_the_interval_of_a_share_is_one_of_shares():
     assert mean_interval(1.0 - right, cluster, least=0.0, most=1.0)["low"] == 0.0
 
 
+def test_one_cluster_gives_no_interval():
+    assert mean_interval(np.arange(4.0), np.zeros(4, int)) == {"mean": 1.5, "low": None, "high": None}
+
+
 @settings(deadline=None)
 @given(st.floats(-0.3, 6), st.floats(0.001, 3), st.floats(0, 1), st.integers(1, 2000))
 def test_bayes_factors_are_finite_and_bounded(value, error, learned, freedom):

@@ -8,6 +8,8 @@ from safetensors import safe_open
 from app.schemas.elements import ElementItem
 from app.schemas.evidence import SearchEvidence
 from workers.ranking import rank_search
+from workers.samples import Samples
+from workers.training import equivariance_error
 
 
 def mirror_images(rng, n=500):
@@ -201,3 +203,18 @@ def test_a_search_reports_its_laws_and_its_copies(search):
     assert {c.name for c in evidence.laws.candidates if c.marginal == "broken"} >= {"C2", "D2"}
     elements = [ElementItem.model_validate(e) for e in ranking["elements"]]
     assert all(e.laws is not None and e.laws.marginal.p_value is not None for e in elements)
+
+
+def test_a_network_that_learned_nothing_is_not_said_to_break_its_symmetry():
+    """Outputs that differ by rounding alone have no spread to measure an error by."""
+    x = np.random.default_rng(3).normal(size=(64, 2)).astype(np.float32)
+    action = {"matrix": [[-1.0, 0.0], [0.0, 1.0]], "coordinates": [0, 1], "labels": None}
+    job = {"dataset": {"domain": "vector"}, "plan": {"classes": [{"action": action}]}}
+    samples = Samples(x, np.zeros(64, int), True, 2, np.arange(64), [], [], np.zeros(2), np.ones(2))
+    network = torch.nn.Linear(2, 2)
+    with torch.no_grad():
+        network.weight.fill_(1e-7)
+    assert equivariance_error(network, samples, {"classes": [0]}, job, torch.device("cpu")) < 1e-3
+    with torch.no_grad():
+        network.weight.fill_(1.0)
+    assert equivariance_error(network, samples, {"classes": [0]}, job, torch.device("cpu")) > 1.0

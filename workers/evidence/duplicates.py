@@ -23,6 +23,7 @@ _REFERENCE = 1500
 _COMPONENTS = 24
 _NEAREST = 0.5  # of the neighbour's distance, whatever the dimension
 _FEWEST = 40
+_FEW_VALUES = 16  # boards and other discrete data, where copies are natural
 _AGREEING = 0.9
 _CHUNK = 1024  # samples
 
@@ -93,12 +94,14 @@ def near_links(
 
     `moved` yields (g.x, g.y) as in `workers.folds.orbit_links`; elements whose pairs disagree about the label are left
     out: the data contradicts them. The report counts samples (`equal`, `near`, `moved`) and pairs whose labels
-    disagree, and gives two indices as an example. Nothing is looked for among fewer than 40 different samples.
+    disagree, gives two indices as an example, and says whether x takes few values (`discrete`). Nothing is looked for
+    among fewer than 40 different samples.
     """
     _, first, codes = np.unique(row_hashes(x), return_index=True, return_inverse=True)
     equal = np.stack([np.arange(len(x)), first[codes]])
     equal = equal[:, equal[0] != equal[1]]
     report: dict[str, Any] = {"equal": len(np.unique(equal)), "near": 0, "moved": 0, "example": None}
+    report["discrete"] = len(np.unique(x[:_REFERENCE])) <= _FEW_VALUES
     near: list[IntArray] = []
     turned: list[IntArray] = []
     if len(first) >= _FEWEST:
@@ -136,9 +139,19 @@ def duplicate_warnings(report: dict[str, Any] | None) -> list[str]:
             f"{many} samples have near copies (such as {example}), which would join more than a quarter of all samples "
             "into one cluster; they were not kept together: name what belongs together in a `groups` column"
         )
+    elif many and report.get("discrete"):
+        warnings.append(
+            f"{many} samples are copies of others, or nearly, maybe after a move that is tested (such as {example}), "
+            "as is natural where x takes few values; copies share a fold, so nothing leaks from training into tests"
+        )
     elif many:
         also = f", {report['moved']} of them after a move that is tested" if report["moved"] else ""
         warnings.append(f"{many} samples have near copies{also} (such as {example}); they were kept in one fold")
+    if report.get("unsearched"):
+        warnings.append(
+            f"copies after a move were not looked for under {report['unsearched']} of the elements, for so many "
+            "samples: name what belongs together in a `groups` column"
+        )
     if report["split"]:
         warnings.append(
             f"{report['split']} test samples have copies or relatives in the training part of the split, which makes "

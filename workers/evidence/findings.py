@@ -68,7 +68,8 @@ class Findings:
         planned, shown = self.classes[position], self.supports[position]
         matrix = planned["matrix"] if planned["interpolated"] else None
         scales = matrix is not None and abs(abs(float(np.linalg.det(matrix))) - 1.0) > 1e-6
-        if scales and shown["p_value"] < _UNEVEN and self.defects[position].upper(LEVEL) > tolerance:
+        uneven = shown["p_value"] is not None and shown["p_value"] < _UNEVEN
+        if scales and uneven and self.defects[position].upper(LEVEL) > tolerance:
             return "not_shown"
         return str(shown["status"])
 

@@ -6,6 +6,8 @@ are not shown in every pose. So each is reported by itself, and the conclusion a
 
 from __future__ import annotations
 
+import math
+import time
 from typing import Any
 
 from workers.evidence.marginal import element_invariance
@@ -17,10 +19,23 @@ from workers.samples import Samples, class_actions
 SYMMETRIC, BROKEN, UNSAID = "symmetric", "broken", "cannot be said"
 
 
-def data_laws(samples: Samples, plan: dict[str, Any], domain: str) -> list[dict[str, Any]]:
-    """What the samples alone, without any network, say of each class: {marginal, joint, pose_predicts_label}."""
+_UNKNOWN: dict[str, Any] = {
+    "marginal": {"statistic": None, "p_value": None, "rows": 0},
+    "joint": {"p_value": None},
+    "pose_predicts_label": None,
+}
+
+
+def data_laws(samples: Samples, plan: dict[str, Any], domain: str, deadline: float = math.inf) -> list[dict[str, Any]]:
+    """What the samples alone, without any network, say of each class: {marginal, joint, pose_predicts_label}.
+
+    Nothing is known of classes that the deadline (time.monotonic()) leaves no time for.
+    """
     found = []
     for planned, actions in zip(plan["classes"], class_actions(plan), strict=True):
+        if time.monotonic() > deadline:
+            found.append(_UNKNOWN)
+            continue
         invariance = element_invariance(samples, actions[0], planned["order"], domain)
         found.append(
             {
@@ -40,9 +55,7 @@ def element_laws(
     `marginal` and `joint` are symmetric until a p-value, by Holm over all classes, is below .05: that they were not
     found broken. `conditional` asks for more, see `conditional_law`.
     """
-    nothing = {"statistic": None, "p_value": None, "rows": 0}
-    blank: dict[str, Any] = {"marginal": nothing, "joint": {"p_value": None}, "pose_predicts_label": None}
-    laws: list[dict[str, Any]] = next((m["laws"] for m in metrics if "laws" in m), [blank] * len(evidence))
+    laws: list[dict[str, Any]] = next((m["laws"] for m in metrics if "laws" in m), [_UNKNOWN] * len(evidence))
     marginal = _adjusted([law["marginal"]["p_value"] for law in laws])
     joint = _adjusted([law["joint"]["p_value"] for law in laws])
     result = []

@@ -7,6 +7,8 @@ moved samples from samples says how often the data shows what it is given.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,7 +35,9 @@ SHOWN = 0.6
 NOT_SHOWN = 0.3
 
 
-def supports(samples: Samples, actions: Sequence[dict[str, Any]], domain: str) -> list[dict[str, Any]]:
+def supports(
+    samples: Samples, actions: Sequence[dict[str, Any]], domain: str, deadline: float = math.inf
+) -> list[dict[str, Any]]:
     """{status, p_value, overlap, coverage} of samples moved by each action, in the data.
 
     `overlap`: the share of moved samples as near to the data as 95 % of samples are. `coverage`: the share of moved
@@ -42,15 +46,18 @@ def supports(samples: Samples, actions: Sequence[dict[str, Any]], domain: str) -
     (Wilcoxon over clusters, one-sided) is for "moved samples lie no farther from the data than samples do"; a small
     one where the poses are shown says that they are not seen equally often. What is compared was never fitted to:
     reference and probes are different clusters. Where moving interpolates, the sham (moved and moved back) stands for
-    the samples.
+    the samples. Elements that the deadline (time.monotonic()) leaves no time for are `unclear`, without numbers.
     """
     reference, probes = _parts(samples.cluster)
     trained = np.random.default_rng(2).permutation(reference)[:_TRAINED]
     view = _View(_flat(samples.x[reference]), domain)
     tree = cKDTree(view(_flat(samples.x[reference])))
     _, codes = np.unique(samples.cluster[probes], return_inverse=True)
-    found = []
+    found: list[dict[str, Any]] = []
     for action in actions:
+        if time.monotonic() > deadline:
+            found.append({"status": "unclear", "p_value": None, "overlap": None, "coverage": None})
+            continue
         fit, fit_moved, probe, probe_moved = (
             view(_flat(change(samples.x[rows], action, domain)))
             for rows in (trained, probes)

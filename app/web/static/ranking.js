@@ -31,8 +31,8 @@ function details(item) {
   return el(
     "dl",
     { class: "facts" },
-    fact(`Held-out ${name.toLowerCase()}`, estimate ? `${text(estimate.mean)} (${text(estimate.low)} … ${text(estimate.high)})` : null),
-    fact("Held-out loss", item.loss_bits ? `${fixed(item.loss_bits.mean)} bits (${interval(item.loss_bits)})` : null),
+    fact(`Held-out ${name.toLowerCase()}`, estimate ? `${text(estimate.mean)}${typeof estimate.low === "number" ? ` (${text(estimate.low)} … ${text(estimate.high)})` : ""}` : null),
+    fact("Held-out loss", item.loss_bits ? `${fixed(item.loss_bits.mean)} bits${typeof item.loss_bits.low === "number" ? ` (${interval(item.loss_bits)})` : ""}` : null),
     fact("Gain over the best constant", typeof item.gain_bits === "number" ? `${fixed(item.gain_bits)} bits` : null),
     fact("Equivariance error of the network", typeof item.equivariance_error === "number" ? item.equivariance_error.toExponential(1) : null),
     fact("Parameters", count(item.parameters)),
