@@ -9,7 +9,7 @@ import numpy as np
 
 from models.groups.action import is_trivial
 from workers.evidence.combination import consistency, kernel_signal, kernel_trust, weights_for
-from workers.evidence.curves import Spectrum, families_of, found_curves, refuting, spectra_at
+from workers.evidence.curves import Spectrum, between_in_words, families_of, found_curves, refuting, spectra_at
 from workers.evidence.decision import TOLERANCES, Decision, MoreData, closure_warnings, more_data, sweep_step
 from workers.evidence.duplicates import duplicate_warnings
 from workers.evidence.findings import Findings, findings
@@ -68,7 +68,9 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
     return {
         "best": best,
         "confidence": sure,
-        "summary": summary(plan, decided, more) + worth_in_words(plan, worth, decided.order),
+        "summary": summary(plan, decided, more)
+        + between_in_words(spectra)
+        + worth_in_words(plan, worth, decided.order),
         "warnings": warnings,
         "rows": with_label_actions(plan, rows, names),
         "elements": [_element(c, e, law) for c, e, law in zip(plan["classes"], decided.evidence, laws, strict=True)],

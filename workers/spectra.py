@@ -2,7 +2,7 @@
 
 What is measured follows from the plan: turns and mirrors of the plane where the search asks for some beyond the pixel
 grid or, on vectors, for some of two coordinates; scalings where it asks for scalings; and the centre of every change of
-sign. `workers.evidence.spectrum` judges the curves.
+sign; for pictures `workers.frame_centres` looks for other centres. `workers.evidence.spectrum` judges the curves.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from workers.evidence.questions import Question, questions, starting_grid, turne
 from workers.evidence.spectrum import SHOWN
 from workers.fitting import Fitted
 from workers.folds import Array, IntArray
+from workers.frame_centres import frame_centres, frame_element
 from workers.intervals import mean_and_error
 from workers.samples import Samples, constant_losses
 from workers.witnesses import LossFunction, Predictor, bits, fold_predictors, squared
@@ -95,6 +96,19 @@ def measure(
             "labels": "trivial" if question.labels is None else "vector" if question.labels == "vector" else "moved",
         })  # fmt: skip
         found.append(excess)
+    planned = frame_element(job["plan"]) if domain == "image2d" else None
+    if planned is not None:
+        centres = frame_centres(planned, samples, predictors, loss, rows, device, deadline)
+        if centres is None:
+            late.append("centres")
+        else:
+            curves.append({
+                "kind": "centres", "coordinates": [0, 1], "at": np.hypot(*centres.offsets.T).tolist(),
+                "shown": centres.known.tolist(), "named": [], "towards": [1.0], "element": planned["title"],
+                "offsets": centres.offsets.tolist(),
+                "labels": "trivial" if planned["action"]["labels"] is None else "moved",
+            })  # fmt: skip
+            found.append(centres.excess)
     warnings = [f"no time was left to test a whole range of {', '.join(late)}"] if late else []
     return curves, np.concatenate(found) if found else np.zeros((0, len(rows))), rows, warnings
 

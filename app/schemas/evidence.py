@@ -84,7 +84,15 @@ class Spectrum(BaseModel):
         "several coordinates, as multiples of the mean of the data.",
         examples=[[7.5, 15.0]],
     )
-    shown: list[float] = Field(description="Share of the samples that lie among the data when they are moved so.")
+    offsets: list[list[float]] | None = Field(
+        None,
+        description="Centres of pictures: pixels to the right and down of the middle of the frame; `at` is how far.",
+        examples=[[[0.5, -1.0]]],
+    )
+    shown: list[float] = Field(
+        description="Share of the samples that lie among the data when they are moved so; for centres of pictures, "
+        "share of what was learned that is still known on the part of the frame that the element takes to itself."
+    )
     defect: list[SpectrumBound]
     state: list[Literal["within", "refuted", "unseen", "open"]]
     groups_supported: list[str] = Field(

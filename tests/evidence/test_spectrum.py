@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from app.schemas.evidence import SearchEvidence
 from benchmarks.evidence.rendered import TRUTHS, rendered
@@ -10,6 +11,7 @@ from workers.evidence.findings import findings
 from workers.evidence.mirrors import read_mirrors
 from workers.evidence.orbits import Witness
 from workers.evidence.spectrum import Curve, band, read_centres, read_scales, read_turns
+from workers.frame_centres import is_involution
 
 
 @pytest.mark.parametrize("truth", TRUTHS)
@@ -232,3 +234,44 @@ def test_classes_and_curves_share_one_level():
             rejected[families] += any(c.refuted for c in [*classes, *refuting(spectra, spec, families)])
     assert rejected[2] <= 0.05 * runs + 2 * (0.05 * 0.95 * runs) ** 0.5
     assert rejected[1] > rejected[2]
+
+
+def centred_pictures(rng, n, right, down, phase=0.0):
+    """Smooth noise of 14 x 14; whether its product with a wave about this centre is positive. Even where phase is 0."""
+    y, x = np.mgrid[:14, :14] - 6.5
+    y, x = y - down, x - right
+    pictures = gaussian_filter(rng.normal(size=(n, 1, 14, 14)), (0, 0, 1, 1))
+    wave = np.cos(1.1 * y + 0.5 * x + phase) * np.exp(-(x**2 + y**2) / 12)
+    return (pictures / pictures.std()).astype(np.float32), ((pictures * wave).sum((1, 2, 3)) > 0).astype(np.int64)
+
+
+def test_a_centre_beside_the_middle_of_the_frame_is_named(search):
+    x, y = centred_pictures(np.random.default_rng(0), 1200, 0.5, 1.0)
+    ranking, _, _ = search(x, y, [{"group": "C2", "translations": False}], only=[0])
+    (found,) = [s for s in ranking["evidence"]["spectrum"] if s["kind"] == "centres"]
+    (place,) = found["between"]
+    best = found["at"].index(place["at"])
+    assert "0.5 px right and 1 px below the middle" in found["sentence"]
+    assert [0.5, 1.0] in [o for o, a in zip(found["offsets"], found["at"], strict=True) if a == found["at"][best]]
+    assert "0.5 px right and 1 px below" in ranking["summary"]
+    assert SearchEvidence.model_validate(ranking["evidence"]).spectrum
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", [0.0, 0.9])
+def test_no_other_centre_is_named_where_the_frame_has_it_or_there_is_none(search, phase):
+    x, y = centred_pictures(np.random.default_rng(1), 1200, 0.0, 0.0, phase)
+    ranking, _, _ = search(x, y, [{"group": "C2", "translations": False}], only=[0])
+    (found,) = [s for s in ranking["evidence"]["spectrum"] if s["kind"] == "centres"]
+    assert found["between"] == []
+    assert found["state"][0] == ("refuted" if phase else found["state"][0])
+    assert "px" not in ranking["summary"]
+
+
+def test_both_pictures_of_a_pair_lose_the_same_crop():
+    """A half turn about a shifted centre takes the part of the frame that is shown to itself, pixel by pixel."""
+    half = {"matrix": [[-1.0, 0.0], [0.0, -1.0]], "coordinates": [0, 1], "labels": None, "interpolated": False}
+    mirror = {**half, "matrix": [[-1.0, 0.0], [0.0, 1.0]]}
+    assert all(is_involution(half, shift, (6, 8)) for shift in ((0, 0), (2, -3), (-1, 4)))
+    assert is_involution(mirror, (0, 3), (6, 8))
+    assert not is_involution(mirror, (1, 0), (6, 8))

@@ -51,6 +51,7 @@ class Spectrum:
         reach = self.answer.reach
         return {
             **{key: self.about[key] for key in ("kind", "coordinates", "labels", "at", "shown")},
+            "offsets": self.about.get("offsets"),
             "defect": [
                 {"value": float(v), "low": float(low), "high": float(high)}
                 for v, low, high in zip(self.band.value, self.band.low, self.band.high, strict=True)
@@ -103,7 +104,8 @@ class Spectrum:
         partial = said.reach is not None and self.about["kind"] == "turns" and _WIDE <= said.reach[0] < 180.0
         if not (said.between or said.not_told_apart or partial):
             return None
-        where = "" if self.about["kind"] != "centres" else f" of x{', x'.join(map(str, self.about['coordinates']))}"
+        coordinates = self.about["kind"] == "centres" and "offsets" not in self.about
+        where = "" if not coordinates else f" of x{', x'.join(map(str, self.about['coordinates']))}"
         return f"over {self.about['kind']}{where}: {said.sentence}"
 
 
@@ -162,13 +164,20 @@ def refuting(spectra: list[Spectrum], spec: dict[str, Any], families: int) -> li
     return [found for s in spectra if (found := s.against(spec, families)) is not None]
 
 
+def between_in_words(spectra: list[Spectrum]) -> str:
+    """Sentences about mirrors and centres that no candidate has; empty where none was found."""
+    said = [s.answer.sentence for s in spectra if s.answer.between]
+    return "".join(f" {text[:1].upper()}{text[1:]}." for text in said)
+
+
 _ARRAYS = ("spectrum", "spectrum_rows", "base", "constant", "cluster")
 
 
 def _curve(about: dict[str, Any], excess: Array, gains: Array, cluster: Array, dependence: float) -> Curve:
     at = np.asarray(about["at"])
     fixed = about["shown"], about["named"], about["towards"]
-    return Curve(about["kind"], at, excess, gains, cluster, *fixed, dependence)
+    placed = about.get("offsets", ()), about.get("element", "")
+    return Curve(about["kind"], at, excess, gains, cluster, *fixed, dependence, *placed)
 
 
 def _finite(value: float) -> float | None:

@@ -31,7 +31,8 @@ class Curve:
     minus that on unmoved ones or, where moving interpolates, on the sham, NaN where it was not measured; `gains`
     (rows,): the best constant's loss minus the witness's; `cluster` (rows,); `shown` (points,): the share of rows that
     lie among the data when they are moved so; `named`: parameters that some candidate has; centres are `at`
-    times `towards`; `dependence` as in `workers.evidence.orbits.Witness`.
+    times `towards` or, for pictures, `offsets` (points, 2) in pixels right and down of the middle of the frame, the
+    middle first, about which `element` is tested; `dependence` as in `workers.evidence.orbits.Witness`.
     """
 
     kind: str  # turns | mirrors | scales | centres
@@ -43,6 +44,8 @@ class Curve:
     named: Sequence[float] = ()
     towards: Sequence[float] = (1.0,)
     dependence: float = 1.0
+    offsets: Sequence[Sequence[float]] = ()
+    element: str = ""
 
     @cached_property
     def moments(self) -> _Moments:
@@ -257,6 +260,8 @@ def read_scales(curve: Curve, found: Band) -> Answer:
 
 
 def read_centres(curve: Curve, found: Band) -> Answer:
+    if len(curve.offsets):
+        return _read_frame_centres(curve, found)
     origin = int(np.argmin(np.abs(curve.at)))
     best = int(np.argmin(found.value))
     if found.state[best] != "within":
@@ -272,6 +277,30 @@ def read_centres(curve: Curve, found: Band) -> Answer:
         about = ", ".join(f"{place * t:.3g}" for t in curve.towards)
         text = f"symmetric about ({about}), {place:.3g} ({low:.3g} to {high:.3g}) times the mean, not about the origin"
     return Answer(text, between=((place, low, high),))
+
+
+def _read_frame_centres(curve: Curve, found: Band) -> Answer:
+    """Of pictures: another centre is named where the frame's is refuted and it is not, and costs less than half as much
+    whichever of the values within their bounds is true."""
+    allowed = ~(found.where("refuted") | found.where("unseen"))
+    if not found.where("refuted")[0]:
+        return Answer(f"the middle of the frame is not refuted as the centre of the {curve.element}")
+    best = int(np.argmin(np.where(allowed, found.value, np.inf)))
+    if not allowed[best] or found.high[best] > 0.5 * found.low[0] or not clearly_worse(curve, best)[0]:
+        return Answer(f"no centre near the middle of the frame fits the {curve.element} much better than that")
+    right, down = curve.offsets[best]
+    place = f"{_apart(right, 'right', 'left')} and {_apart(down, 'below', 'above')}"
+    text = (
+        f"{curve.element} about a centre {place} the middle of the frame costs "
+        f"at most {found.high[best]:.1%}, about the middle {share_of(found.value[0])}: the pictures "
+        "seem to be centred there; crop them about it"
+    )
+    near = curve.at[allowed & ~clearly_worse(curve, best)]
+    return Answer(text, between=((float(curve.at[best]), float(near.min()), float(near.max())),))
+
+
+def _apart(pixels: float, positive: str, negative: str) -> str:
+    return f"{abs(pixels):g} px {positive if pixels >= 0 else negative}"
 
 
 def listed(names: Sequence[str]) -> str:
