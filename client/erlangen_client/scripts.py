@@ -88,15 +88,18 @@ def listed(listing: Listing[Any], patience: float) -> Script[None]:
 
 def event_log(search: str | Search, after: str | None, patience: float) -> Script[None]:
     """Emits the events of a search until it is finished; a broken stream is taken up where it broke."""
-    last, failed = after, 0
+    last, failed, finished = after, 0, False
     while True:
         reply = yield from sent(api.events(search, last), patience, "events")
         reply.raise_for_status()
         while isinstance(event := (yield Next()), Event):
             last, failed = event.id, 0
             yield Emit(event)
-        if event is None and (yield from fetched(api.search(search), patience)).finished:
+        if event is None and finished:
             return
+        if event is None and (yield from fetched(api.search(search), patience)).finished:
+            finished = True  # the next stream has what this one may have missed, and is the last
+            continue
         yield Pause(min(FIRST_PAUSE * 2**failed, LONGEST_PAUSE))
         failed += 1
 

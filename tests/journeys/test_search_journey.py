@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 
-from benchmarks.service import ROOT, Service, processes
+from benchmarks.service import Service, processes
 from erlangen_client import ServiceError
 from tests.waiting import wait_for
 
@@ -161,43 +159,6 @@ def test_two_workers_share_the_work(start: Start, file: Path, question: dict[str
     finally:
         second.terminate()
         assert second.wait(10) == 0
-
-
-def test_the_command_line_searches_a_file(start: Start, file: Path) -> None:
-    service = start()
-    command = [sys.executable, "-P", "-m", "app.cli", "search", str(file), "--url", service.url]
-    options = ["--candidates", "E,C2", "--no-subgroups", "--folds", "2", "--epochs", "2"]
-    environment = service.environment | {"PYTHONPATH": str(ROOT), "COLUMNS": "160"}
-    shown = subprocess.run([*command, *options], capture_output=True, text=True, timeout=SECONDS, env=environment)
-    assert shown.returncode == 0, shown.stderr
-    assert "posterior" in shown.stdout
-    assert "C2" in shown.stdout
-
-
-def test_the_command_line_says_when_no_service_answers(file: Path) -> None:
-    command = [sys.executable, "-P", "-m", "app.cli", "search", str(file), "--url", "http://127.0.0.1:9"]
-    shown = subprocess.run(
-        command, capture_output=True, text=True, timeout=SECONDS, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}
-    )
-    assert shown.returncode == 4
-    assert "erlangen serve" in shown.stderr
-
-
-def test_the_command_line_starts_a_service_of_its_own(file: Path) -> None:
-    options = ["--local", "--candidates", "E,C2", "--no-subgroups", "--folds", "2", "--epochs", "2"]
-    before = set(processes())
-    shown = subprocess.run(
-        [sys.executable, "-P", "-m", "app.cli", "search", str(file), *options],
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT), "COLUMNS": "160", "OMP_NUM_THREADS": "1"},
-    )
-    assert shown.returncode == 0, shown.stderr
-    assert "posterior" in shown.stdout
-    left = [command for pid, (_, command) in processes().items() if pid not in before and str(file) in command]
-    assert left == []
 
 
 @pytest.mark.services
