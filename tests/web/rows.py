@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import json
 import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
+from PIL import Image
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.db.tables import Dataset, Element, Search, Trial, new_id
+from app.storage import Storage
 from models.groups.plan import plan_search
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -126,10 +133,126 @@ def waiting_search(session: Session, *, owner: str = "local") -> str:
     return search.id
 
 
+def _spectrum() -> dict[str, Any]:
+    """Half turns are harmless, all others are not."""
+    at = [15.0 * k for k in range(1, 13)]
+    value = [0.004 if a == 180 else 0.02 + 0.9 * math.sin(math.radians(a)) ** 2 for a in at]
+    return {
+        "kind": "turns",
+        "coordinates": [0, 1],
+        "labels": "trivial",
+        "at": at,
+        "shown": [0.97] * len(at),
+        "defect": [{"value": v, "low": v - 0.02, "high": v + 0.02} for v in value],
+        "state": ["within" if a == 180 else "unseen" if a == 45 else "refuted" for a in at],
+        "groups_supported": ["C2"],
+        "not_told_apart": [],
+        "reach": None,
+        "between": [],
+        "sentence": "turns by multiples of 180° cost at most 2.4%, a turn by 90° costs 92%: C2",
+    }
+
+
+def _laws(element: str) -> dict[str, Any]:
+    broken = "symmetric" if element in TRUE_ELEMENTS else "broken"
+    marginal = {"status": "symmetric", "statistic": 0.001, "p_value": 0.4, "p_holm": 1.0, "rows": 900}
+    joint = {"status": broken, "p_value": 0.02, "p_holm": 0.12, "defect_p_adjusted": 0.4}
+    pose = {"bits": 0.01, "p_value": 0.6}
+    return {"marginal": marginal, "joint": joint, "conditional": broken, "reason": "", "pose_predicts_label": pose}
+
+
+def leave_gallery(session: Session, storage: Storage, search_id: str) -> None:
+    """What the network of T would have left to be looked at: the quarter turn breaks a sample, the others do not."""
+    rng = np.random.default_rng(0)
+    square = rng.integers(0, 256, (14, 14), dtype=np.uint8)
+    turned = {"r90": np.rot90(square, -1), "r180": square[::-1, ::-1], "mx": square[:, ::-1], "my": square[::-1]}
+    pictures = {"": square, **turned}
+    places = {name: k for k, name in enumerate(pictures)}
+
+    def sample(element: str, chosen: str, moved_said: int) -> dict[str, Any]:
+        return {
+            "chosen": chosen, "row": 17, "label": 0, "moved_label": 0, "original": 0, "moved": places[element],
+            "said": [[0, 0.98], [1, 0.02]], "moved_said": [[moved_said, 0.91], [1 - moved_said, 0.09]],
+            "excess": 3.2 if moved_said else 0.1,
+        }  # fmt: skip
+
+    def item(element: str, title: str, breaks: int) -> dict[str, Any]:
+        samples = [sample(element, "worst", breaks), sample(element, "ordinary", 0)]
+        hurt = 0.42 if breaks else 0.01
+        return {"element": element, "title": title, "interpolated": False, "hurt": hurt, "samples": samples}
+
+    kept = {
+        "kind": "image",
+        "witness": "T",
+        "pictures": [_png(picture) for picture in pictures.values()],
+        "items": [
+            item("r90", "rotation by 90°", 1),
+            item("r180", "rotation by 180°", 0),
+            item("mx", "mirror x → -x", 0),
+            item("my", "mirror y → -y", 0),
+        ],
+        "orbit": {
+            "row": 17, "label": 0, "original": 0, "said": [[0, 0.98], [1, 0.02]],
+            "elements": [
+                {"element": name, "title": name, "groups": ["D4"] if name == "r90" else ["D2", "D4"], "label": 0,
+                 "picture": places[name], "said": [[0, 0.97], [1, 0.03]]}
+                for name in turned
+            ],
+        },
+        "left_out": 0,
+    }  # fmt: skip
+    trial = session.scalars(select(Trial).where(Trial.search_id == search_id, Trial.group == "T")).one()
+    storage.put_bytes(f"{trial.prefix}/gallery.json", json.dumps(kept).encode())
+
+
+def _png(picture: np.ndarray[Any, Any]) -> str:
+    out = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(picture)).save(out, "png")
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+def many_candidates(session: Session, count: int) -> str:
+    """Insert a finished search over the cyclic groups C1 ... of orders up to `count`: its lattice is divisibility."""
+    search_id = finished_search(session, name=f"{count} cyclic groups")
+    search = session.get_one(Search, search_id)
+    orders = range(1, count + 1)
+    primes = [p for p in orders if p > 1 and all(p % q for q in range(2, math.isqrt(p) + 1))]
+    node = search.plan["nodes"][0]
+    nodes = [{**node, "name": f"C{n}", "group": f"C{n}", "title": f"turns by 360°/{n}", "order": n} for n in orders]
+    covers = [[n - 1, n * p - 1] for n in orders for p in primes if n * p <= count]
+    search.plan = {**search.plan, "nodes": nodes, "covers": covers}
+    session.execute(delete(Trial).where(Trial.search_id == search_id))
+    verdicts = {n: "certified" if 60 % n == 0 else ("refuted", "untested", "undetermined")[n % 3] for n in orders}
+    for rank, n in enumerate(sorted(orders, key=lambda n: (60 % n != 0, -n if 60 % n == 0 else n)), start=1):
+        session.add(
+            Trial(
+                id=new_id("tr"), search_id=search_id, position=n - 1, group=f"C{n}", labels="trivial", order=n,
+                spec=node["spec"], state="done", attempt=1, progress=1.0, metrics={}, rank=rank, verdict=verdicts[n],
+                posterior=0.9 if n == 60 else 0.1 / count, score=float(count - rank),
+                evidence={"accuracy_term": 1.0, "consistency_term": float(count - rank), "complexity_term": 1.0},
+            )
+        )  # fmt: skip
+    session.flush()
+    best = session.scalars(select(Trial).where(Trial.search_id == search_id, Trial.rank == 1)).one()
+    search.best = {**(search.best or {}), "candidate_id": best.id, "group": best.group}
+    return search_id
+
+
 def finished_search(
-    session: Session, *, owner: str = "local", name: str = "Planted D2", data: str = "planted D2"
+    session: Session,
+    *,
+    owner: str = "local",
+    name: str = "Planted D2",
+    data: str = "planted D2",
+    files: bool = False,
+    failed: tuple[str, ...] = (),
+    first: str | None = None,
 ) -> str:
-    """Insert one search that is done, with its ranking and evidence; returns its id."""
+    """Insert one search that is done, with its ranking and evidence; returns its id.
+
+    files: whether training left files, which a test then stores. failed: groups whose training failed.
+    first: the verdict on the first candidate, if not what the evidence says.
+    """
     source = dataset(owner, data)
     plan = _plan()
     search = Search(
@@ -141,7 +264,10 @@ def finished_search(
         request={"candidates": "auto", "tolerance": TOLERANCE, "folds": 3, "seeds": 1, "seed": 0},
         plan=plan,
         confidence=0.921,
-        evidence={"worth": [_worth(position) for position in range(len(plan["nodes"]))]},
+        evidence={
+            "worth": [_worth(position) for position in range(len(plan["nodes"]))],
+            "spectrum": [_spectrum()],
+        },
         summary="The data is symmetric under D2 (half turn and both axis mirrors), and under no larger candidate.",
         warnings=["The defect of the quarter turn rests on one witness."],
         created_at=NOW,
@@ -150,7 +276,7 @@ def finished_search(
     )
     session.add_all([source, search])
     session.flush()
-    files = ["network.safetensors", "network.json", "equivariance.json"]
+    left = ["network.safetensors", "network.json", "equivariance.json", "gallery.json"] if files else []
     missing = {"network.onnx": "the expanded kernels take 80 MiB"}
     trials = []
     for position, node in enumerate(plan["nodes"]):
@@ -175,7 +301,7 @@ def finished_search(
                 metrics={
                     "parameters": 5210,
                     "seconds": 5.7,
-                    "files": files,
+                    "files": left,
                     "missing": missing,
                     "curve": _curve(verdict),
                 },
@@ -187,10 +313,15 @@ def finished_search(
         )
         evidence = trials[-1].evidence or {}
         trials[-1].score = evidence["accuracy_term"] + evidence["consistency_term"] - evidence["complexity_term"]
+    for trial in trials:
+        if trial.group in failed:
+            trial.state, trial.error = "failed", "the loss is not finite"
+            trial.verdict = trial.posterior = trial.score = trial.evidence = trial.metrics = trial.prefix = None
     trials.sort(key=lambda trial: -(trial.posterior or 0))
-    for rank, trial in enumerate(trials, start=1):
+    for rank, trial in enumerate((trial for trial in trials if trial.state == "done"), start=1):
         trial.rank = rank
     best = trials[0]
+    best.verdict = first or best.verdict
     search.best = {
         "candidate_id": best.id,
         "group": best.group,
@@ -213,7 +344,9 @@ def finished_search(
                     "p_holm": 1.0 if real else 6e-12,
                     "log10_bayes_factor": 1.7 if real else -21.4,
                     "witnesses": 10,
+                    "refuted": not real,
                     "support": {"status": "shown", "p_value": 0.31},
+                    "laws": _laws(element["element"]),
                 },
             )
         )

@@ -2,6 +2,7 @@
 
 import { el, svg } from "./dom.js";
 import { count, fixed, groupName, interval } from "./format.js";
+import { figure, term } from "./glossary.js";
 
 const CHART = { width: 560, height: 240, left: 46, right: 26, top: 10, bottom: 34 };
 
@@ -9,7 +10,7 @@ const cell = (label, ...children) => el("td", { "data-label": label }, ...childr
 
 function scales(items) {
   const sizes = [...new Set(items.flatMap((item) => item.sizes))].sort((a, b) => a - b);
-  const losses = items.flatMap((item) => item.loss_bits.map(({ mean }) => mean));
+  const losses = items.flatMap((item) => item.loss_bits.flatMap(({ mean, low, high }) => [mean, low ?? mean, high ?? mean]));
   const [from, to] = [Math.log2(sizes[0]), Math.log2(sizes.at(-1))];
   const [least, most] = [Math.min(...losses), Math.max(...losses)];
   return {
@@ -26,6 +27,7 @@ function line(item, scale, kind) {
     "g",
     { class: `curve curve-${kind}` },
     svg("title", {}, `${item.group}: ${item.loss_bits.map(({ mean }, k) => `${fixed(mean)} bits from ${item.sizes[k]}`).join(", ")}`),
+    kind === "other" ? null : svg("polygon", { class: "band", points: [...item.sizes.map((size, k) => `${scale.x(size)},${scale.y(item.loss_bits[k].high ?? item.loss_bits[k].mean)}`), ...item.sizes.map((size, k) => `${scale.x(size)},${scale.y(item.loss_bits[k].low ?? item.loss_bits[k].mean)}`).reverse()].join(" ") }),
     svg("polyline", { points: points.join(" ") }),
     item.sizes.map((size, k) => svg("circle", { cx: scale.x(size), cy: scale.y(item.loss_bits[k].mean), r: kind === "other" ? 1.8 : 3 })),
   );
@@ -59,11 +61,11 @@ function saved(item) {
   if (!labels || labels.factor === null) return el("small", {}, labels?.reason ?? "–");
   const bound = { at_least: "at least ", at_most: "at most " }[labels.bound] ?? "";
   const [low, high] = [labels.low, labels.high].map((end) => (end === null ? "beyond the sizes" : fixed(end, 1)));
-  return el("span", { class: "numbers" }, `${bound}${fixed(labels.factor, 1)} ×`, el("small", {}, `${low} … ${high}`));
+  return el("span", { class: "numbers" }, figure("labels_saved", `${bound}${fixed(labels.factor, 1)} ×`), el("small", {}, `${low} … ${high}`));
 }
 
-const estimate = (found, digits) =>
-  found ? el("span", { class: "numbers" }, fixed(found.mean, digits), el("small", {}, interval(found, digits))) : "–";
+const estimate = (key, found, digits) =>
+  found ? el("span", { class: "numbers" }, figure(key, fixed(found.mean, digits)), el("small", {}, interval(found, digits))) : "–";
 
 // items: as GET /v1/searches/{id}/curves gives them; best: the candidate whose curve is drawn strongest.
 // Null where no curve has two sizes.
@@ -76,14 +78,19 @@ export function curvesPanel(items, best) {
       { class: item.candidate_id === best ? "best" : null },
       el("th", { scope: "row" }, groupName(item.group), item.labels !== "trivial" ? el("small", {}, ` labels: ${item.labels}`) : null),
       cell("Labels saved", saved(item)),
-      cell("Bits saved", estimate(item.bits_saved_against_trivial, 0)),
-      cell("Imposing it costs", estimate(item.imposing_costs_bits, 3)),
-      cell("Operations", item.price.relative?.flops ? `${fixed(item.price.relative.flops, 1)} ×` : "–"),
+      cell("Bits saved", estimate("bits_saved", item.bits_saved_against_trivial, 0)),
+      cell("Imposing it costs", estimate("imposing", item.imposing_costs_bits, 3)),
+      cell("Operations", item.price.relative?.flops ? figure("operations", `${fixed(item.price.relative.flops, 1)} ×`) : "–"),
     ),
   );
-  const headings = ["Group", "Labels saved", "Bits saved", "Imposing it costs (bits a sample)", "Operations"];
+  const headings = ["Group", term("labels_saved"), term("bits_saved"), term("imposing", "Imposing it costs (bits a sample)"), term("operations")];
   return [
-    el("div", { class: "curves-frame" }, chart(drawn, best)),
+    el(
+      "figure",
+      { class: "curves-frame" },
+      chart(drawn, best),
+      el("figcaption", { class: "keys" }, el("span", { class: "key key-best" }, "the best group"), el("span", { class: "key key-reference" }, "no symmetry"), el("span", { class: "key key-other" }, "others"), "bits a held-out sample against labels to learn from"),
+    ),
     el("table", { class: "cards" }, el("thead", {}, el("tr", {}, headings.map((heading) => el("th", { scope: "col" }, heading)))), el("tbody", {}, rows)),
   ];
 }

@@ -32,3 +32,12 @@ export function show(node, visible) {
 export function notice(node, message, kind = "error") {
   node.replaceChildren(...(message ? [el("p", { class: `notice notice-${kind}` }, message)] : []));
 }
+
+// The first `count` of many nodes now, the others when asked for. Returns the button's paragraph, or null.
+export function unfold(container, nodes, count, what = "") {
+  container.append(...nodes.slice(0, count));
+  const rest = nodes.slice(count);
+  if (!rest.length) return null;
+  const more = el("p", {}, el("button", { type: "button", onclick: () => (container.append(...rest), more.remove()) }, `Show the other ${rest.length}${what && ` ${what}`}`));
+  return more;
+}

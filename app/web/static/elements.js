@@ -1,96 +1,83 @@
-// The evidence on each element class: its defect with interval, drawn against the tolerance.
+// The evidence on each element class as a table: its defect with interval, drawn against the tolerance.
 
-import { el, svg } from "./dom.js";
+import { el, svg, unfold } from "./dom.js";
 import { fixed, groupName, interval, number } from "./format.js";
+import { figure, term } from "./glossary.js";
+import { STANDINGS, bentScale, bentTicks, mark, standing } from "./standing.js";
 
-const CHART = { width: 300, height: 34, pad: 8 };
+const CHART = { width: 300, height: 30, pad: 8 };
+const FIRST = 30; // rows that are drawn at once
+const NAMED = 6; // groups that are named in a row
+const SUPPORT = { shown: "yes", not_shown: "no", unclear: "unclear" };
 
-// One scale for all rows. It is linear up to about the tolerance and logarithmic beyond, so that a defect of 0.01 and
-// one of 10 can both be read.
-function scaleOf(items, tolerance) {
-  const bend = (value) => Math.asinh(value / tolerance);
-  const bounds = items.flatMap(({ defect }) => (defect ? [defect.low, defect.value, defect.high] : [])).filter(Number.isFinite);
-  const most = bend(Math.max(...bounds, tolerance * 4));
-  const least = Math.min(bend(Math.max(Math.min(...bounds, 0), -10 * tolerance)), -0.04 * most);
-  const inner = CHART.width - 2 * CHART.pad;
-  return { most: Math.sinh(most) * tolerance, x: (value) => CHART.pad + ((Math.max(bend(value), least) - least) / (most - least)) * inner };
-}
+const cell = (label, ...children) => el("td", { "data-label": label }, ...children);
 
-function standing(defect, tolerance) {
-  if (!defect || !Number.isFinite(defect.value)) return "none";
-  if (defect.high <= tolerance) return "within";
-  return defect.low > tolerance ? "beyond" : "open";
+function placed(scale) {
+  return (value) => CHART.pad + scale.share(value) * (CHART.width - 2 * CHART.pad);
 }
 
 function chart(item, scale, tolerance) {
   const { defect } = item;
   if (!defect || !Number.isFinite(defect.value)) return el("span", { class: "quiet" }, "not measured");
+  const x = placed(scale);
   const middle = CHART.height / 2;
   const low = Number.isFinite(defect.low) ? defect.low : defect.value;
   const high = Number.isFinite(defect.high) ? defect.high : defect.value;
-  const label = `defect ${fixed(defect.value)}, interval ${fixed(low)} to ${fixed(high)}, tolerance ${tolerance}`;
+  const kind = standing(item, tolerance);
+  const label = `defect ${fixed(defect.value)}, interval ${fixed(low)} to ${fixed(high)}, tolerance ${tolerance}: ${STANDINGS[kind]}`;
   return svg(
     "svg",
-    { viewBox: `0 0 ${CHART.width} ${CHART.height}`, class: `defect d-${standing(defect, tolerance)}`, role: "img", "aria-label": label },
+    { viewBox: `0 0 ${CHART.width} ${CHART.height}`, class: `defect d-${kind}`, role: "img", "aria-label": label },
     svg("title", {}, label),
-    svg("rect", { class: "allowed", x: scale.x(0), y: 3, width: Math.max(scale.x(tolerance) - scale.x(0), 1), height: CHART.height - 6 }),
-    svg("line", { class: "zero", x1: scale.x(0), x2: scale.x(0), y1: 3, y2: CHART.height - 3 }),
-    svg("line", { class: "tolerance", x1: scale.x(tolerance), x2: scale.x(tolerance), y1: 0, y2: CHART.height }),
-    svg("line", { class: "whisker", x1: scale.x(low), x2: scale.x(high), y1: middle, y2: middle }),
-    svg("circle", { class: "estimate", cx: scale.x(defect.value), cy: middle, r: 4.5 }),
+    svg("rect", { class: "allowed", x: x(0), y: 3, width: Math.max(x(tolerance) - x(0), 1), height: CHART.height - 6 }),
+    svg("line", { class: "zero", x1: x(0), x2: x(0), y1: 3, y2: CHART.height - 3 }),
+    svg("line", { class: "tolerance", x1: x(tolerance), x2: x(tolerance), y1: 0, y2: CHART.height }),
+    svg("line", { class: "whisker", x1: x(low), x2: x(high), y1: middle, y2: middle }),
+    mark(kind, x(defect.value), middle, 5),
   );
 }
 
-const SUPPORT = {
-  shown: "yes",
-  not_shown: "no",
-  unclear: "unclear",
-};
-
-const cell = (label, ...children) => el("td", { "data-label": label }, ...children);
-
-// The axis above the charts: zero, the tolerance, and round values that have room.
 function axis(scale, tolerance) {
-  const marks = [0, tolerance];
-  for (const value of [0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]) {
-    if (value <= scale.most && scale.x(value) - scale.x(marks.at(-1)) > 26) marks.push(value);
-  }
+  const x = placed(scale);
   return svg(
     "svg",
     { viewBox: `0 0 ${CHART.width} 16`, class: "axis", "aria-hidden": "true" },
-    marks.map((value) => svg("text", { x: scale.x(value), y: 12, "text-anchor": "middle" }, value)),
+    bentTicks(scale, tolerance, 0.095).map((value) => svg("text", { x: x(value), y: 12, "text-anchor": "middle" }, value)),
   );
 }
 
-// A table of element classes. items: as GET /v1/searches/{id}/elements gives them; groupOf: name of a node -> its group.
-export function elementsTable(items, tolerance, groupOf) {
-  const scale = scaleOf(items, tolerance);
-  const rows = items.map((item) =>
-    el(
-      "tr",
-      {},
-      el("th", { scope: "row" }, item.title ?? item.element),
-      cell("Defect", el("div", { class: "defect-cell" }, chart(item, scale, tolerance), el("span", { class: "numbers" }, fixed(item.defect?.value), el("small", {}, interval(item.defect))))),
-      cell("p (all elements)", item.p_holm === 0 ? "<\u00a010⁻³⁰⁰" : number(item.p_holm)),
-      cell("log₁₀ Bayes factor", fixed(item.log10_bayes_factor, 1)),
-      cell("Poses in the data", item.support ? SUPPORT[item.support.status] ?? item.support.status : "–"),
-      cell("In groups", el("span", { class: "groups" }, [...new Set((item.in_groups ?? []).map(groupOf))].map((name) => groupName(name)))),
-    ),
-  );
+function row(item, scale, tolerance, groupOf) {
+  const inside = [...new Set((item.in_groups ?? []).map(groupOf))];
   return el(
-    "table",
-    { class: "cards" },
-    el(
-      "thead",
-      {},
-      el(
-        "tr",
-        {},
-        ["Element", ["Defect and its interval", el("div", { class: "defect-cell" }, axis(scale, tolerance), el("span", { class: "numbers" }))], "p (all elements)", "log₁₀ Bayes factor", "Poses in the data", "In groups"].map((head) =>
-          el("th", { scope: "col" }, head),
-        ),
-      ),
-    ),
-    el("tbody", {}, rows),
+    "tr",
+    { "data-element": item.element },
+    el("th", { scope: "row" }, item.title ?? item.element),
+    cell("Defect", el("div", { class: "defect-cell" }, chart(item, scale, tolerance), el("span", { class: "numbers" }, figure("defect", fixed(item.defect?.value)), el("small", {}, interval(item.defect))))),
+    cell("p, adjusted", figure("p_adjusted", item.p_holm === 0 ? "<\u00a010⁻³⁰⁰" : number(item.p_holm))),
+    cell("log₁₀ Bayes factor", figure("bayes", fixed(item.log10_bayes_factor, 1))),
+    cell("Poses in the data", figure("support", item.support ? SUPPORT[item.support.status] ?? item.support.status : "–")),
+    cell("In groups", el("span", { class: "groups" }, inside.slice(0, NAMED).map((name) => groupName(name)), inside.length > NAMED ? el("small", {}, `and ${inside.length - NAMED} more`) : null)),
   );
+}
+
+// items: as GET /v1/searches/{id}/elements gives them; groupOf: name of a node -> its group. Returns {root, mark(names)}:
+// the rows of the named elements are marked.
+export function elementsTable(items, tolerance, groupOf) {
+  const scale = bentScale(items.flatMap(({ defect }) => (defect ? [defect.low, defect.value, defect.high] : [])), tolerance);
+  const rows = items.map((item) => row(item, scale, tolerance, groupOf));
+  const body = el("tbody");
+  const more = unfold(body, rows, FIRST);
+  const heads = ["Element", [term("defect", "Defect and its interval"), el("div", { class: "defect-cell" }, axis(scale, tolerance), el("span", { class: "numbers" }))], term("p_adjusted"), term("bayes", "log₁₀ Bayes factor"), term("support"), term("in_groups")];
+  const root = el(
+    "div",
+    {},
+    el("div", { class: "scroll" }, el("table", { class: "cards" }, el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))), body)),
+    more,
+  );
+  return {
+    root,
+    mark(names) {
+      for (const one of rows) one.classList.toggle("inside", names.has(one.dataset.element));
+    },
+  };
 }

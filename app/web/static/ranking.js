@@ -1,50 +1,57 @@
 // The ranked candidates as a table; each row opens to the numbers behind it.
 
-import { el, svg } from "./dom.js";
+import { bar } from "./bars.js";
+import { el } from "./dom.js";
 import { count, duration, fixed, groupName, interval, magnitude, percent } from "./format.js";
+import { figure, term } from "./glossary.js";
 import { networkPanel } from "./network.js";
+import { termBar, termKeys, termScale } from "./terms.js";
 import { badge } from "./verdicts.js";
+
+const FIRST = 40; // rows that are drawn at once
 
 const cell = (label, className, ...children) => el("td", { "data-label": label, class: className }, ...children);
 
-function bar(value) {
-  const share = typeof value === "number" ? Math.min(Math.max(value, 0), 1) : 0;
-  return svg(
-    "svg",
-    { viewBox: "0 0 100 8", class: "bar", "aria-hidden": "true", preserveAspectRatio: "none" },
-    svg("rect", { class: "bar-back", width: 100, height: 8, rx: 2 }),
-    share >= 0.005 ? svg("rect", { class: "bar-fill", width: share * 100, height: 8, rx: 2 }) : null,
-  );
-}
-
 // Held-out quality: accuracy for classes, R² for numbers.
 export function quality(item) {
-  return item.accuracy ? { name: "Accuracy", estimate: item.accuracy, text: percent } : { name: "R²", estimate: item.r2, text: (value) => fixed(value) };
+  return item.accuracy
+    ? { key: "accuracy", name: "Accuracy", estimate: item.accuracy, text: percent }
+    : { key: "r2", name: "R²", estimate: item.r2, text: (value) => fixed(value) };
 }
 
-function fact(name, value) {
-  return value === null || value === undefined || value === "" || value === "–" ? null : el("div", {}, el("dt", {}, name), el("dd", {}, value));
+function fact(key, name, value) {
+  if (value === null || value === undefined || value === "" || value === "–") return null;
+  return el("div", {}, el("dt", {}, key ? term(key, name) : name), el("dd", {}, key ? figure(key, value) : value));
+}
+
+// The interval in brackets; nothing where there is none.
+function between({ low, high }, text) {
+  return typeof low === "number" ? ` (${text(low)} … ${text(high)})` : "";
 }
 
 function details(item) {
-  const { name, estimate, text } = quality(item);
+  const { key, name, estimate, text } = quality(item);
   return el(
     "dl",
     { class: "facts" },
-    fact(`Held-out ${name.toLowerCase()}`, estimate ? `${text(estimate.mean)}${typeof estimate.low === "number" ? ` (${text(estimate.low)} … ${text(estimate.high)})` : ""}` : null),
-    fact("Held-out loss", item.loss_bits ? `${fixed(item.loss_bits.mean)} bits${typeof item.loss_bits.low === "number" ? ` (${interval(item.loss_bits)})` : ""}` : null),
-    fact("Gain over the best constant", typeof item.gain_bits === "number" ? `${fixed(item.gain_bits)} bits` : null),
-    fact("Equivariance error of the network", typeof item.equivariance_error === "number" ? item.equivariance_error.toExponential(1) : null),
-    fact("Parameters", count(item.parameters)),
-    fact("Floating-point operations a sample", magnitude(item.flops)),
-    fact("Elements of the group", item.order === null ? "too many to list" : count(item.order)),
-    fact("The group", item.title),
-    fact("Why this verdict", item.reason),
-    fact("Translations", item.translations === false ? "none: about the centre alone" : item.translations ? "included" : null),
-    fact("Action on the labels", item.labels),
-    fact("Training time", duration(item.seconds)),
-    fact("Attempts", item.attempt > 1 ? count(item.attempt) : null),
-    fact("Error", item.error),
+    fact("accuracy_term", "Accuracy term", typeof item.accuracy_term === "number" ? `${fixed(item.accuracy_term)} bits` : null),
+    fact("consistency_term", "Consistency term", typeof item.consistency_term === "number" ? `${fixed(item.consistency_term)} bits` : null),
+    fact("complexity_term", "Complexity term", typeof item.complexity_term === "number" ? `${fixed(item.complexity_term)} bits` : null),
+    fact(key, `Held-out ${name === "R²" ? name : "accuracy"}`, estimate ? text(estimate.mean) + between(estimate, text) : null),
+    fact("loss_bits", "Held-out loss", item.loss_bits ? `${fixed(item.loss_bits.mean)} bits${between(item.loss_bits, fixed)}` : null),
+    fact("gain_bits", "Gain over the best constant", typeof item.gain_bits === "number" ? `${fixed(item.gain_bits)} bits` : null),
+    fact("equivariance_error", "Equivariance error of the network", typeof item.equivariance_error === "number" ? item.equivariance_error.toExponential(1) : null),
+    fact("parameters", "Parameters", count(item.parameters)),
+    fact("flops", "Floating-point operations a sample", magnitude(item.flops)),
+    fact("order", "Elements of the group", item.order === null ? "too many to list" : count(item.order)),
+    fact(null, "The group", item.title),
+    fact("verdict", "Why this verdict", item.reason),
+    fact(null, "Translations", item.translations === false ? "none: about the centre alone" : item.translations ? "included" : null),
+    fact(null, "Action on the labels", item.labels),
+    fact("seconds", "Training time", duration(item.seconds)),
+    fact(null, "Attempts", item.attempt > 1 ? count(item.attempt) : null),
+    fact(null, "Not trained, because", item.spared),
+    fact(null, "Error", item.error),
   );
 }
 
@@ -52,86 +59,121 @@ const BEFORE = "before"; // the ranking: what is known of a candidate that was t
 const AFTER = "after"; // the ranking
 const ALWAYS = "always";
 
-// Columns: [heading, when it is shown, the cell of an item].
-function columnsOf(items, titleOf) {
-  const held = items.map(quality).find(({ estimate }) => estimate)?.name;
+// Columns: [term, heading, when it is shown, the cell of an item].
+function columnsOf(items, { refuting, weights, ranked, onopen }) {
+  const held = items.map(quality).find(({ estimate }) => estimate);
   const mixed = items.some((item) => item.translations) && items.some((item) => item.translations === false);
+  const scale = termScale(items, weights);
   return [
-    ["Rank", AFTER, (item) => cell("Rank", "rank", item.rank ?? "–")],
-    ["Group", ALWAYS, (item) => el("th", { scope: "row" }, disclose(item, mixed && item.translations === false && item.group !== "E"))],
-    ["Verdict", ALWAYS, (item) => verdictCell(item, titleOf)],
-    ["Posterior", AFTER, (item) => cell("Posterior", "posterior", el("span", { class: "numbers" }, bar(item.posterior), percent(item.posterior)))],
-    ["Largest defect", AFTER, (item) => cell("Largest defect", "", el("span", { class: "numbers" }, fixed(item.defect?.value), el("small", {}, interval(item.defect))))],
+    ["rank", "#", AFTER, (item) => cell("Rank", "rank", item.rank ?? "–")],
+    [null, "Group", ALWAYS, (item) => el("th", { scope: "row" }, disclose(item, mixed && item.translations === false, onopen))],
+    ["verdict", ranked ? "Verdict" : "State", ALWAYS, (item) => verdictCell(item, refuting(item))],
+    ["posterior", "Posterior", AFTER, (item) => cell("Posterior", "posterior", el("span", { class: "numbers" }, bar(item.posterior), figure("posterior", percent(item.posterior))))],
     [
-      held ? `Held-out ${held === "R²" ? held : "accuracy"}` : "Held-out",
-      ALWAYS,
-      (item) => cell("Held-out", "", quality(item).estimate ? quality(item).text(quality(item).estimate.mean) : "–"),
-    ],
-    ["Score", AFTER, (item) => cell("Score", "strong", fixed(item.score))],
-    [
-      "Its three terms",
+      "score",
+      "Score and its three terms, bits",
       AFTER,
-      (item) =>
-        cell(
-          "Score terms",
-          "terms",
-          [["accuracy", item.accuracy_term], ["consistency", item.consistency_term], ["complexity", item.complexity_term]].map(([name, value]) =>
-            el("span", { class: "term" }, el("small", {}, name), " ", fixed(value)),
-          ),
-        ),
+      (item) => cell("Score", "score", el("span", { class: "numbers" }, termBar(item, scale, weights), figure("score", fixed(item.score, 2)))),
     ],
-    ["Parameters", BEFORE, (item) => cell("Parameters", "", count(item.parameters))],
-    ["Time", BEFORE, (item) => cell("Time", "", item.seconds ? duration(item.seconds) : "–")],
-  ];
+    ["defect", "Largest defect", AFTER, (item) => cell("Largest defect", "", el("span", { class: "numbers" }, figure("defect", fixed(item.defect?.value)), el("small", {}, interval(item.defect))))],
+    [
+      held?.key ?? "accuracy",
+      held ? `Held-out ${held.name === "R²" ? held.name : "accuracy"}` : "Held-out",
+      ALWAYS,
+      (item) => {
+        const { key, estimate, text } = quality(item);
+        return cell("Held-out", "", estimate ? el("span", { class: "numbers" }, figure(key, text(estimate.mean)), typeof estimate.low === "number" ? el("small", {}, `${text(estimate.low)} … ${text(estimate.high)}`) : null) : "–");
+      },
+    ],
+    ["parameters", "Parameters", BEFORE, (item) => cell("Parameters", "", count(item.parameters))],
+    ["seconds", "Time", BEFORE, (item) => cell("Time", "", item.seconds ? duration(item.seconds) : "–")],
+  ].filter(([, , when]) => when === ALWAYS || when === (ranked ? AFTER : BEFORE));
 }
 
 const panelId = (item) => `details-${item.candidate_id}`;
 
-function disclose(item, centred) {
-  const toggle = el(
+function disclose(item, centred, onopen) {
+  return el(
     "button",
-    {
-      type: "button",
-      class: "disclose",
-      "aria-expanded": "false",
-      "aria-controls": panelId(item),
-      onclick: () => {
-        const panel = document.getElementById(panelId(item));
-        panel.hidden = !panel.hidden;
-        toggle.setAttribute("aria-expanded", String(!panel.hidden));
-        if (!panel.hidden) panel.querySelector(".network")?.dispatchEvent(new Event("shown"));
-      },
-    },
+    { type: "button", class: "disclose", "aria-expanded": "false", "aria-controls": panelId(item), onclick: () => onopen(item) },
     groupName(item.group),
     item.labels && item.labels !== "trivial" ? el("small", {}, ` labels: ${item.labels}`) : null,
     centred ? el("small", {}, " about the centre") : null,
   );
-  return toggle;
 }
 
-function verdictCell(item, titleOf) {
-  const refuting = item.verdict === "refuted" && item.defect?.element ? `by ${titleOf(item.defect.element)}` : null;
+function verdictCell(item, element) {
   return cell(
     "Verdict",
     "",
     badge(item.verdict, item.state),
-    refuting ? el("small", { class: "below" }, refuting) : null,
+    element ? el("small", { class: "below" }, `by ${element}`) : null,
     item.error ? el("small", { class: "below" }, item.error) : null,
   );
 }
 
-// items: as GET /v1/searches/{id}/ranking gives them, best first; titleOf: element -> its name in words.
-export function rankingTable(items, bestId, titleOf) {
+// items: as GET /v1/searches/{id}/ranking gives them, best first; refuting: item -> the element that refutes
+// it, in words, or null; onopen(item, open)
+// is told when a row is opened or closed. Returns {root, open(id), mark(id)}.
+export function rankingTable(items, { bestId, refuting, weights, onopen }) {
   const ranked = items.some((item) => item.rank !== null);
-  const columns = columnsOf(items, titleOf).filter(([, when]) => when === ALWAYS || when === (ranked ? AFTER : BEFORE));
-  const rows = items.flatMap((item) => [
-    el("tr", { id: `candidate-${item.candidate_id}`, class: item.candidate_id === bestId ? "best" : null, tabindex: "-1" }, columns.map(([, , draw]) => draw(item))),
-    el("tr", { id: panelId(item), class: "details", hidden: true }, el("td", { colspan: columns.length }, details(item), item.state === "done" ? networkPanel(item) : null)),
-  ]);
-  return el(
-    "table",
-    { class: "cards ranking" },
-    el("thead", {}, el("tr", {}, columns.map(([heading]) => el("th", { scope: "col" }, ranked || heading !== "Verdict" ? heading : "State")))),
-    el("tbody", {}, rows),
+  const toggle = (item, wanted) => {
+    const panel = document.getElementById(panelId(item));
+    const open = wanted ?? panel.hidden;
+    if (open && !panel.firstChild) panel.append(el("td", { colspan: columns.length }, details(item), item.state === "done" && !item.spared ? networkPanel(item) : null));
+    panel.hidden = !open;
+    root.querySelector(`[aria-controls="${panelId(item)}"]`).setAttribute("aria-expanded", String(open));
+    if (open) panel.querySelector(".network")?.dispatchEvent(new Event("shown"));
+    onopen?.(item, open);
+  };
+  const columns = columnsOf(items, { refuting, weights, ranked, onopen: toggle });
+  const rowsOf = (some) =>
+    some.flatMap((item) => [
+      el("tr", { id: `candidate-${item.candidate_id}`, class: item.candidate_id === bestId ? "row best" : "row", tabindex: "-1" }, columns.map(([, , , draw]) => draw(item))),
+      el("tr", { id: panelId(item), class: "details", hidden: true }),
+    ]);
+  const body = el("tbody", {}, rowsOf(items.slice(0, FIRST)));
+  const rest = items.slice(FIRST);
+  const drawRest = () => {
+    if (!more) return;
+    body.append(...rowsOf(rest));
+    more.remove();
+    more = null;
+  };
+  let more = rest.length ? el("p", {}, el("button", { type: "button", onclick: drawRest }, `Show the other ${rest.length}`)) : null;
+  const root = el(
+    "div",
+    {},
+    ranked ? termKeys() : null,
+    el(
+      "div",
+      { class: "scroll" },
+      el(
+        "table",
+        { class: "cards ranking" },
+        el("thead", {}, el("tr", {}, columns.map(([key, heading]) => el("th", { scope: "col" }, key && ranked ? term(key, heading) : heading)))),
+        body,
+      ),
+    ),
+    more,
   );
+  const find = (id) => {
+    const item = items.find((one) => one.candidate_id === id);
+    if (rest.includes(item)) drawRest();
+    return { item, row: document.getElementById(`candidate-${id}`) };
+  };
+  return {
+    root,
+    open(id) {
+      const { item, row } = find(id);
+      if (!item) return;
+      toggle(item, true);
+      row.scrollIntoView({ block: "center", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+      row.focus({ preventScroll: true });
+    },
+    mark(id) {
+      root.querySelector("tr.chosen")?.classList.remove("chosen");
+      document.getElementById(`candidate-${id}`)?.classList.add("chosen");
+    },
+  };
 }

@@ -1,98 +1,55 @@
-// The page of one search: the answer first, then the ranking, the lattice and the evidence behind it.
+// The page of one search. A finished one is shown in the order of a reader's questions: the answer, the lattice, the
+// ranking, the elements, samples, what it is worth, what the data shows, the network, warnings, downloads.
 
-import { ApiError, follow, jsonLink, pageLink, request } from "./api.js";
-import { byId, el, notice, show, svg } from "./dom.js";
-import { count, duration, groupParts, moment, percent } from "./format.js";
+import { ApiError, follow, request } from "./api.js";
+import { answerOfDone, answerOfStopped } from "./answer.js";
+import { chosenCard } from "./chosen.js";
 import { curvesPanel } from "./curves.js";
+import { byId, el, notice, show } from "./dom.js";
+import { downloads } from "./downloads.js";
 import { elementsTable } from "./elements.js";
+import { count, moment } from "./format.js";
+import { galleryPanel } from "./gallery.js";
+import { installGlossary } from "./glossary.js";
 import { lattice } from "./lattice.js";
+import { lawsPanel } from "./laws.js";
+import { networkPanel } from "./network.js";
+import { polarPlots, standingKeys } from "./polar.js";
 import { rankingTable } from "./ranking.js";
-import { VERDICTS, badge, legend, stateBadge, verdictClass } from "./verdicts.js";
+import { runningView } from "./running.js";
+import { spectrumFigures } from "./spectra.js";
+import { legend, stateBadge, verdictClass } from "./verdicts.js";
 
 const id = decodeURIComponent(location.pathname.split("/").filter(Boolean).at(-1));
 const base = `/v1/searches/${encodeURIComponent(id)}`;
 const FINAL = ["done", "failed", "cancelled"];
+const PARTS = ["", "/ranking", "/lattice", "/elements", "/curves", "/evidence"];
 const leaving = new AbortController();
 addEventListener("pagehide", () => leaving.abort());
 
 let search = null;
 let ranking = { items: [] };
+const live = runningView();
 
 const isFinal = () => FINAL.includes(search.state);
+const isDone = () => search.state === "done";
+const say = (error) => notice(byId("notice"), error.message);
 
-function progressBar(fraction) {
-  const share = Math.min(Math.max(fraction ?? 0, 0), 1);
-  return svg(
-    "svg",
-    { viewBox: "0 0 100 4", class: "progress", preserveAspectRatio: "none", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(share * 100) },
-    svg("rect", { class: "bar-back", width: 100, height: 4 }),
-    svg("rect", { class: "bar-fill", width: share * 100, height: 4 }),
-  );
+function bestId() {
+  return isDone() ? search.best?.candidate_id ?? ranking.items.find((item) => item.rank === 1)?.candidate_id ?? null : null;
 }
 
-function answerTile(name) {
-  const { letter, index } = groupParts(name);
-  return el("div", { class: "tile", "aria-hidden": "true" }, el("span", { class: "group" }, letter, index ? el("sub", {}, index) : null));
-}
-
-function answerOfDone() {
-  const { best } = search;
-  if (!best) {
-    return [el("div", { class: "tile", "aria-hidden": "true" }, "?"), el("div", { class: "words" }, el("h2", {}, search.summary || "The data did not decide between the candidates."))];
-  }
-  const labels = best.labels && best.labels !== "trivial" ? `, labels moved by the ${best.labels} action` : "";
-  return [
-    answerTile(best.group),
-    el(
-      "div",
-      { class: "words" },
-      el("h2", {}, search.summary || `Best group: ${best.group}${labels}.`),
-      el(
-        "p",
-        { class: "sure" },
-        badge(best.verdict),
-        " ",
-        el("span", {}, "posterior ", el("strong", {}, percent(best.posterior))),
-        el("span", { title: "The geometric mean of the best posterior and its lead over the second." }, "confidence ", el("strong", {}, percent(best.confidence))),
-      ),
-      el("p", { class: "quiet" }, VERDICTS[best.verdict]?.line ?? ""),
-    ),
-  ];
-}
-
-function answerOfRunning() {
-  const { done = 0, total = 0, fraction = 0, eta_seconds: eta } = search.progress ?? {};
-  const words = { queued: "Waiting for a worker", running: "Training one network per candidate", cancelling: "Stopping" }[search.state];
-  return [
-    el("div", { class: "tile tile-wait", "aria-hidden": "true" }, el("span", {}, percent(fraction).replace(/\.\d+/, ""))),
-    el(
-      "div",
-      { class: "words" },
-      el("h2", {}, `${words}: ${done} of ${total} done`),
-      progressBar(fraction),
-      el("p", { class: "quiet" }, typeof eta === "number" ? `About ${duration(eta)} left. ` : "", "This page follows by itself."),
-    ),
-  ];
-}
-
-function answerOfStopped() {
-  const failed = search.state === "failed";
-  return [
-    el("div", { class: "tile", "aria-hidden": "true" }, failed ? "✕" : "–"),
-    el(
-      "div",
-      { class: "words" },
-      el("h2", {}, failed ? "This search failed" : "This search was cancelled"),
-      el("p", {}, search.error ?? (failed ? "No reason was recorded." : "Candidates that had finished are listed below. Retry trains the others.")),
-    ),
-  ];
-}
-
-function drawAnswer() {
+function drawAnswer(curves) {
   const answer = byId("answer");
-  const verdict = search.state === "done" ? search.best?.verdict : null;
-  answer.className = `answer ${search.state === "done" ? verdictClass(verdict ?? "undetermined") : search.state === "failed" ? "v-refuted" : "v-none"}`;
-  answer.replaceChildren(...(search.state === "done" ? answerOfDone() : isFinal() ? answerOfStopped() : answerOfRunning()));
+  answer.setAttribute("aria-live", isFinal() ? "polite" : "off"); // while it runs its heading speaks for it
+  if (!isFinal()) {
+    answer.className = "answer v-none";
+    if (live.node.parentElement !== answer) answer.replaceChildren(live.node);
+    return;
+  }
+  const verdict = isDone() ? search.best?.verdict ?? "undetermined" : null;
+  answer.className = `answer ${isDone() ? verdictClass(verdict) : search.state === "failed" ? "v-refuted" : "v-none"}`;
+  answer.replaceChildren(...(isDone() ? answerOfDone(search, ranking, curves.find((item) => item.candidate_id === bestId())) : answerOfStopped(search)));
 }
 
 async function act(verb) {
@@ -102,7 +59,7 @@ async function act(verb) {
     await refresh();
     if (!isFinal()) watch();
   } catch (error) {
-    notice(byId("notice"), error.message);
+    say(error);
   }
 }
 
@@ -117,97 +74,118 @@ function drawActions() {
 
 function drawWarnings() {
   const warnings = search.warnings ?? [];
-  byId("warnings").replaceChildren(...warnings.map((warning) => el("p", { class: "notice notice-warning" }, typeof warning === "string" ? warning : warning.detail ?? JSON.stringify(warning))));
+  show(byId("warnings-panel"), warnings.length > 0);
+  byId("warnings").replaceChildren(...warnings.map((warning) => el("li", {}, typeof warning === "string" ? warning : warning.detail ?? JSON.stringify(warning))));
 }
 
 async function drawHeading() {
   document.title = `${search.name || "Search"} · Erlangen`;
   byId("name").textContent = search.name || "Search";
-  const facts = [search.dataset_id, " · ", "asked ", moment(search.created_at)];
-  byId("facts").replaceChildren(...facts);
+  byId("facts").replaceChildren(search.dataset_id, " · ", "asked ", moment(search.created_at));
   try {
     const dataset = await request(`/v1/datasets/${encodeURIComponent(search.dataset_id)}`);
-    byId("facts").replaceChildren(
-      `${dataset.name}: ${count(dataset.n)} samples of ${dataset.x_shape.join(" × ")}, ${dataset.domain}, ${dataset.task}`,
-      " · asked ",
-      moment(search.created_at),
-    );
+    byId("facts").replaceChildren(`${dataset.name}: ${count(dataset.n)} samples of ${dataset.x_shape.join(" × ")}, ${dataset.domain}, ${dataset.task}`, " · asked ", moment(search.created_at));
   } catch {
     // The data set may be gone; its identifier stays in the heading.
   }
 }
 
-function bestId() {
-  return search.best?.candidate_id ?? ranking.items.find((item) => item.rank === 1)?.candidate_id ?? null;
+// The element that refutes a candidate: the costliest of those that do, else its costliest.
+function refuting(item, elements, name) {
+  if (item.verdict !== "refuted") return null;
+  const guilty = elements.filter((one) => one.refuted && (one.in_groups ?? []).includes(name));
+  return guilty.sort((a, b) => b.defect.value - a.defect.value)[0]?.element ?? item.defect?.element;
 }
 
-function drawRanking(elements) {
-  byId("ranking-title").textContent = search.state === "done" ? "Candidates, best first" : "Candidates";
+// Lattice, ranking and elements show one choice together.
+function drawGroups(hasse, elements) {
+  const best = bestId();
+  const items = new Map(ranking.items.map((item) => [item.candidate_id, item]));
   const titles = new Map(elements.map((item) => [item.element, item.title ?? item.element]));
-  const titleOf = (element) => titles.get(element) ?? element;
-  const open = new Set([...document.querySelectorAll(".disclose[aria-expanded=true]")].map((button) => button.getAttribute("aria-controls")));
-  byId("ranking").replaceChildren(
-    ranking.items.length ? rankingTable(ranking.items, search.state === "done" ? bestId() : null, titleOf) : el("p", { class: "quiet" }, "Nothing ranked yet."),
-  );
-  for (const button of document.querySelectorAll(".disclose")) if (open.has(button.getAttribute("aria-controls"))) button.click();
-}
-
-function drawLattice({ nodes, covers }) {
-  // Where both kinds stand in one lattice, groups about the centre alone are drawn dashed.
-  const mixed = nodes.some((node) => node.translations) && nodes.some((node) => node.translations === false);
-  const drawn = nodes.map((node) => ({
-    ...node,
-    href: `#candidate-${node.candidate_id}`,
-    best: search.state === "done" && node.candidate_id === bestId(),
-    dashed: mixed && node.translations === false,
-  }));
-  byId("lattice").replaceChildren(
-    lattice(drawn, covers),
-    ...(mixed ? [el("p", { class: "quiet" }, "Dashed: about the centre alone, without translations.")] : []),
-  );
-}
-
-function drawElements(items, nodes) {
-  const tolerance = ranking.tolerance;
+  const opened = [...document.querySelectorAll(".disclose[aria-expanded=true]")].map((button) => button.getAttribute("aria-controls").replace("details-", ""));
+  const mixed = hasse.nodes.some((node) => node.translations) && hasse.nodes.some((node) => node.translations === false);
+  const nodes = hasse.nodes.map((node) => ({ ...node, best: node.candidate_id === best, dashed: mixed && node.translations === false }));
   const groups = new Map(nodes.map((node) => [node.name, node.group]));
-  byId("elements-note").replaceChildren(
-    "The defect is the share of the learned information that an element destroys: 0 means symmetric, 1 means everything lost, and beyond 1 a network was led to be confidently wrong. ",
-    `The shaded band ends at the tolerance, ${tolerance}; the axis is logarithmic beyond it.`,
-  );
-  byId("elements").replaceChildren(
-    items.length
-      ? elementsTable(items, tolerance, (name) => groups.get(name) ?? name)
-      : el("p", { class: "quiet" }, "The elements are tested when all candidates have been trained."),
-  );
+  const names = new Map(nodes.map((node) => [node.candidate_id, node.name]));
+
+  const table = rankingTable(ranking.items, {
+    bestId: best,
+    refuting: (item) => titles.get(refuting(item, elements, names.get(item.candidate_id))) ?? null,
+    weights: search.request?.weights ?? {},
+    onopen: (item, open) => open && choose(nodes.findIndex((node) => node.candidate_id === item.candidate_id)),
+  });
+  const evidence = elements.length ? elementsTable(elements, ranking.tolerance, (name) => groups.get(name) ?? name) : null;
+  const choose = (index, { open = false } = {}) => {
+    const node = nodes[index];
+    if (!node) return;
+    diagram.select(index);
+    const inside = elements.filter((item) => (item.in_groups ?? []).includes(node.name));
+    const item = items.get(node.candidate_id);
+    byId("chosen").replaceChildren(...chosenCard(node, item, inside, ranking.tolerance, () => table.open(node.candidate_id)).filter(Boolean));
+    byId("chosen").className = `chosen ${verdictClass(node.verdict)}`;
+    table.mark(node.candidate_id);
+    const members = new Set(inside.map(({ element }) => element));
+    evidence?.mark(members);
+    for (const ray of document.querySelectorAll("#polar .ray")) ray.classList.toggle("inside", members.has(ray.dataset.element));
+    if (open) table.open(node.candidate_id);
+  };
+  const diagram = lattice(nodes, hasse.covers, choose);
+  byId("lattice").replaceChildren(diagram.root, ...(mixed ? [el("p", { class: "quiet" }, "Dashed: about the centre alone, without translations.")] : []));
+  byId("ranking-title").textContent = isDone() ? "Candidates, best first" : "Candidates";
+  byId("ranking").replaceChildren(ranking.items.length ? table.root : el("p", { class: "quiet" }, "Nothing ranked yet."));
+  drawElements(elements, evidence);
+  choose(Math.max(nodes.findIndex((node) => node.best), 0));
+  for (const one of opened) document.querySelector(`[aria-controls="details-${one}"]`)?.click();
 }
 
-function drawCurves(items) {
-  const panel = curvesPanel(items, search.state === "done" ? bestId() : null);
-  show(byId("curves-panel"), panel !== null);
-  byId("curves").replaceChildren(...(panel ?? []));
+function drawElements(items, evidence) {
+  const plots = isDone() ? polarPlots(items, ranking.tolerance) : null;
+  byId("polar").replaceChildren(...(plots ? [plots, standingKeys()] : isDone() && items.length ? [standingKeys()] : []));
+  byId("elements-note").textContent = `Each element is tested by moving held-out samples. The tinted part ends at the tolerance, ${ranking.tolerance}; the axis is logarithmic beyond it. Those of the group that is chosen in the lattice are drawn strong, and marked by a bar in the table.`;
+  byId("elements").replaceChildren(evidence && items.some(({ defect }) => defect) ? evidence.root : el("p", { class: "quiet" }, isDone() ? "No element was tested." : "The elements are tested when all candidates have been trained."));
 }
 
-function drawLinks() {
-  const links = [["", "search"], ["/ranking", "ranking"], ["/elements", "elements"], ["/lattice", "lattice"], ["/evidence", "evidence"]];
-  const report = pageLink(`${base}/report`, "report to print or keep", `${id}.html`, (error) => notice(byId("notice"), error.message));
-  byId("raw").replaceChildren(
-    ...(search.state === "done" ? [report] : []),
-    ...links.map(([path, name]) => jsonLink(`${base}${path}`, `${name} as JSON`, `${id}${path.replace("/", "-")}.json`)),
-  );
+function drawFindings(items, curves, evidence) {
+  const best = ranking.items.find((item) => item.candidate_id === bestId());
+  const curved = curvesPanel(curves, bestId());
+  byId("spectra").replaceChildren(...spectrumFigures(evidence.spectrum ?? [], ranking.tolerance));
+  byId("curves").replaceChildren(...(curved ?? [el("p", { class: "quiet" }, "No learning curves: ", curves.find(({ cut }) => cut)?.cut ?? "none has two sizes", ".")]));
+  byId("laws").replaceChildren(...lawsPanel(items, evidence.duplicates).filter(Boolean));
+  show(byId("network-panel"), Boolean(isDone() && best && !best.spared && best.files?.length));
+  if (best && !byId("network-panel").hidden) {
+    const panel = networkPanel(best, null);
+    byId("network-title").textContent = `The trained network of ${best.group}`;
+    byId("network").replaceChildren(panel);
+    panel.dispatchEvent(new Event("shown"));
+  }
+  byId("raw").replaceChildren(downloads(base, id, best, say));
+}
+
+async function drawGallery(elements, nodes) {
+  const node = nodes.find(({ candidate_id: candidate }) => candidate === bestId());
+  const claimed = ["certified", "approximate"].includes(node?.verdict) ? node.name : null;
+  try {
+    byId("gallery").replaceChildren(...galleryPanel(await request(`${base}/gallery`), elements, ranking.tolerance, claimed).filter(Boolean));
+  } catch (error) {
+    byId("gallery").replaceChildren(el("p", { class: "quiet" }, error.message));
+  }
 }
 
 async function refresh() {
-  const [found, ranked, hasse, evidence, curves] = await Promise.all(["", "/ranking", "/lattice", "/elements", "/curves"].map((part) => request(base + part)));
+  const [found, ranked, hasse, elements, curves, evidence] = await Promise.all(PARTS.map((part) => request(base + part)));
   search = found;
   ranking = ranked;
-  drawAnswer();
+  show(byId("loading"), false);
+  show(byId("content"), true);
+  for (const panel of document.querySelectorAll(".when-final")) show(panel, isFinal()); // until then candidates stand above
+  for (const panel of document.querySelectorAll(".when-done")) show(panel, isDone());
+  live.update(search, ranking.items);
+  drawAnswer(curves.items);
   drawActions();
   drawWarnings();
-  drawRanking(evidence.items);
-  drawLattice(hasse);
-  drawElements(evidence.items, hasse.nodes);
-  drawCurves(curves.items);
-  drawLinks();
+  drawGroups(hasse, elements.items);
+  if (isFinal()) drawFindings(elements.items, curves.items, evidence);
+  if (isDone()) drawGallery(elements.items, hasse.nodes);
 }
 
 // At most one refresh at a time and one a second, and never a stale last one.
@@ -219,7 +197,7 @@ async function refreshSoon() {
   refreshing = true;
   while (wanted) {
     wanted = false;
-    await refresh().catch((error) => notice(byId("notice"), error.message));
+    await refresh().catch(say);
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
   refreshing = false;
@@ -231,11 +209,8 @@ function watch() {
   const ended = new AbortController();
   watching = ended;
   const onevent = (kind, data) => {
-    if (kind === "progress") {
-      search.progress = { ...search.progress, ...data };
-      if (!isFinal()) drawAnswer();
-      return;
-    }
+    live.hear(kind, data);
+    if (kind === "progress" || kind === "epoch") return;
     if (kind === "search" && FINAL.includes(data.state)) ended.abort();
     refreshSoon();
   };
@@ -243,17 +218,18 @@ function watch() {
 }
 
 async function start() {
+  installGlossary();
+  byId("legend").replaceChildren(legend());
   try {
     await refresh();
   } catch (error) {
     show(byId("loading"), false);
-    notice(byId("notice"), error instanceof ApiError && error.status === 404 ? "There is no such search." : error.message);
+    if (error instanceof ApiError && error.status === 404) notice(byId("notice"), "There is no such search.");
+    else say(error);
     return;
   }
-  byId("legend").replaceChildren(legend());
-  show(byId("loading"), false);
-  show(byId("content"), true);
   drawHeading();
+  performance.mark("interactive");
   if (!isFinal()) watch();
 }
 

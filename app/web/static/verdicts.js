@@ -1,6 +1,7 @@
 // The five verdicts, each with a sign that does not depend on colour and one line of explanation.
 
 import { el } from "./dom.js";
+import { term } from "./glossary.js";
 
 export const VERDICTS = {
   certified: { sign: "✓", line: "Every element of the group leaves the data's law unchanged, within the tolerance." },
@@ -19,17 +20,14 @@ export function verdictClass(verdict) {
 export function badge(verdict, state = "done") {
   const known = VERDICTS[verdict];
   if (!known) return el("span", { class: `badge s-${state}` }, STATES[state] ?? state);
-  return el("span", { class: `badge ${verdictClass(verdict)}`, title: known.line }, el("span", { "aria-hidden": "true" }, known.sign), " ", verdict);
+  return el("span", { class: `badge ${verdictClass(verdict)}`, "data-term": verdict }, el("span", { "aria-hidden": "true" }, known.sign), " ", verdict);
 }
 
 export function stateBadge(state) {
   return el("span", { class: `badge s-${state}` }, state);
 }
 
+// One line of all five, each explained where it is pressed.
 export function legend() {
-  return el(
-    "dl",
-    { class: "legend" },
-    Object.entries(VERDICTS).map(([name, { line }]) => el("div", {}, el("dt", {}, badge(name)), el("dd", {}, line))),
-  );
+  return el("p", { class: "legend" }, Object.keys(VERDICTS).map((name) => [term(name, badge(name)), " "]));
 }

@@ -1,0 +1,102 @@
+// The answer in one sentence: which group, how sure, what it is worth; its figures beneath. All five verdicts are answers
+// and are said with the same weight.
+
+import { el } from "./dom.js";
+import { fixed, groupName, groupParts, percent } from "./format.js";
+import { figure, term } from "./glossary.js";
+import { VERDICTS, badge } from "./verdicts.js";
+
+const named = (best) => [groupName(best.group), best.labels && best.labels !== "trivial" ? ` with labels moved by the ${best.labels} action` : ""];
+
+function sure(posterior) {
+  if (typeof posterior !== "number") return "";
+  if (posterior > 0.99) return "more than 99 % sure";
+  return `${Math.round(posterior * 100)} % sure`;
+}
+
+// The first candidate moves nothing: then no symmetry is the finding.
+const nothing = (item) => item?.order === 1;
+
+function opening(best, item) {
+  const group = named(best);
+  if (nothing(item)) {
+    if (best.verdict === "undetermined") return ["Undetermined: this data is too small or too noisy to show any of the symmetries."];
+    return ["This data has none of the candidate symmetries", item.translations ? " beyond translations" : ""];
+  }
+  switch (best.verdict) {
+    case "certified":
+      return ["This data is symmetric under ", group];
+    case "approximate":
+      return ["This data is nearly symmetric under ", group];
+    case "untested":
+      return ["Untested: ", group, " fits best, but this data never shows the moved samples"];
+    case "undetermined":
+      return ["Undetermined: ", group, " fits best, but this data does not decide it"];
+    default:
+      return ["No candidate fits: even the likeliest, ", group, ", is refuted"];
+  }
+}
+
+function times(saved) {
+  const bound = { at_least: "at least ", at_most: "at most " }[saved.bound] ?? "about ";
+  return `${bound}${fixed(saved.factor, 1)} × the labels`;
+}
+
+// What it is worth: null where nobody measured it, or where there is nothing to compare with.
+function worth(curve) {
+  const saved = curve?.labels_saved;
+  if (!saved || typeof saved.factor !== "number") return null;
+  return Math.abs(saved.factor - 1) < 0.05 ? "it saves no labels here" : `knowing it is worth ${times(saved)}`;
+}
+
+function stat(key, name, value, small) {
+  return el("div", { class: "stat" }, el("dt", {}, term(key, name)), el("dd", {}, figure(key, value), small ? el("small", {}, small) : null));
+}
+
+const ends = (found, digits) => {
+  const [low, high] = [found.low, found.high].map((end) => (typeof end === "number" ? fixed(end, digits) : "beyond the sizes"));
+  return `${low} … ${high}`;
+};
+
+// search, ranking: as the API gives them; curve: the best candidate's item of /curves.
+export function answerOfDone(search, ranking, curve) {
+  const { best } = search;
+  if (!best) return [el("div", { class: "tile", "aria-hidden": "true" }, "?"), el("div", { class: "words" }, el("h2", {}, search.summary || "The data did not decide between the candidates."))];
+  const item = ranking.items.find((one) => one.rank === 1);
+  const { letter, index } = groupParts(best.group);
+  const saved = curve?.labels_saved;
+  const bits = curve?.bits_saved_against_trivial;
+  const claimed = nothing(item) ? best.verdict !== "undetermined" : ["certified", "approximate"].includes(best.verdict);
+  const rest = claimed ? [sure(best.posterior), nothing(item) ? null : worth(curve)].filter(Boolean).join("; ") : "";
+  return [
+    el("div", { class: letter.length > 4 ? "tile tile-long" : "tile", "aria-hidden": "true" }, el("span", { class: "group" }, letter, index ? el("sub", {}, index) : null), el("span", { class: "tile-sign" }, VERDICTS[best.verdict]?.sign ?? "")),
+    el(
+      "div",
+      { class: "words" },
+      el("h2", {}, opening(best, item), rest ? `: ${rest}.` : "."),
+      el(
+        "dl",
+        { class: "stats" },
+        el("div", { class: "stat" }, el("dt", {}, term("verdict")), el("dd", {}, badge(best.verdict))),
+        stat("posterior", "Posterior", percent(best.posterior)),
+        stat("confidence", "Confidence", percent(best.confidence)),
+        saved && typeof saved.factor === "number" ? stat("labels_saved", "Labels saved", `${fixed(saved.factor, 1)} ×`, ends(saved, 1)) : null,
+        bits && typeof bits.mean === "number" ? stat("bits_saved", "Bits saved", fixed(bits.mean, 0), ends(bits, 0)) : null,
+      ),
+      el("p", { class: "summary" }, search.summary),
+    ),
+  ];
+}
+
+export function answerOfStopped(search) {
+  const failed = search.state === "failed";
+  return [
+    el("div", { class: "tile", "aria-hidden": "true" }, failed ? "✕" : "–"),
+    el(
+      "div",
+      { class: "words" },
+      el("h2", {}, failed ? "This search failed" : "This search was cancelled"),
+      el("p", {}, search.error ?? (failed ? "No reason was recorded." : "Candidates that had finished are listed below. Retry trains the others.")),
+    ),
+  ];
+}

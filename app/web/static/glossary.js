@@ -1,0 +1,116 @@
+// What every number means, in plain words. A term is a button (headings, figures) or a marked number (cells of tables);
+// pointing at it, focusing or pressing it shows its meaning in one popover, and Escape hides it. Screen readers read the
+// same words as the description of the button.
+
+import { el } from "./dom.js";
+
+export const GLOSSARY = {
+  posterior: ["Posterior", "How probable it is, given this data, that exactly this group is the full symmetry: not a smaller and not a larger one of the candidates. The shares of all candidates add up to 100 %."],
+  confidence: ["Confidence", "How far the first candidate stands out: the geometric mean of its posterior and its lead over the second. 1 is certain, 0 is a tie."],
+  verdict: ["Verdict", "What the evidence says of a group by itself. Certified, approximate, refuted, untested and undetermined are five different answers; none of them is an error."],
+  certified: ["Certified", "Every element of the group was tested, and none costs more than the tolerance, even at the upper end of its interval."],
+  approximate: ["Approximate", "Some element costs a little more than the tolerance, or may do so; the symmetry is broken, or not proven, but still useful."],
+  refuted: ["Refuted", "At least one element of the group demonstrably changes what the labels mean, by more than the tolerance."],
+  untested: ["Untested", "The data never shows the moved samples, so nothing in it could speak for or against the symmetry."],
+  undetermined: ["Undetermined", "There are too few samples, or too little can be learned from them, to decide either way."],
+  rank: ["Rank", "Place in the order of the scores, best first."],
+  score: ["Score", "Accuracy plus consistency minus complexity, in bits, each with the weight that the search asked for. With equal weights its order is that of the posterior."],
+  accuracy_term: ["Accuracy, in bits", "How much the network that has this symmetry built in learned of the labels: bits a held-out sample, more than guessing by frequency. The whisker is the 95 % interval of its loss."],
+  consistency_term: ["Consistency, in bits", "Evidence that every element of the group really is a symmetry: positive speaks for the group, negative against it."],
+  complexity_term: ["Complexity, in bits", "A penalty for larger groups, so that one is not preferred where nothing speaks for it. It is taken off the score."],
+  accuracy: ["Held-out accuracy", "Share of the samples kept out of training that the group's own network labels rightly, with its 95 % interval. It shows what a symmetry is worth and does not decide whether it is there."],
+  r2: ["Held-out R²", "Share of the targets' variance that the group's own network explains on samples kept out of training, with its 95 % interval."],
+  defect: ["Defect", "The share of what was learned about the labels that moving the samples destroys: 0 means nothing (symmetric), 1 means everything. Beyond 1 a network was led to be confidently wrong."],
+  interval: ["Interval", "Where the true value lies with 95 % confidence, for all elements of the search at once."],
+  tolerance: ["Tolerance", "The defect that you are willing to call symmetric; it was set when the search was started."],
+  p_adjusted: ["p, adjusted", "How surprising the measured defect would be if the true one were within the tolerance, adjusted for testing many elements. Below 0.05 the element is refuted."],
+  bayes: ["Bayes factor", "How many times likelier the measurements are if the element is a symmetry, as a power of ten: 2 means a hundred times likelier, −2 a hundred times less."],
+  support: ["Poses in the data", "Whether moved samples lie among the data. Where they do not, no test can speak of them."],
+  in_groups: ["In groups", "The candidates that contain this element. They stand or fall with it."],
+  labels_saved: ["Labels saved", "How many times as many labels a network without the symmetry would need to do as well. 2 means: the symmetry is worth as much as doubling the data."],
+  bits_saved: ["Bits saved", "By how many bits all labels together can be described more briefly with the symmetry than without it."],
+  imposing: ["Cost of imposing", "Held-out loss with the symmetry built in, less that without, in bits a sample. Negative means that it helps."],
+  operations: ["Operations", "Arithmetic for one sample, relative to the network without symmetry."],
+  loss_bits: ["Held-out loss", "Surprise at the true label of a sample kept out of training, in bits; lower is better."],
+  gain_bits: ["Gain", "Bits of the label that the network knows, more than guessing by frequency."],
+  equivariance_error: ["Equivariance error", "How far the trained network's own answer changes when a sample is moved by an element it should respect, in standard deviations of its answers. It is a property of the implementation, not of the data."],
+  parameters: ["Parameters", "Free numbers of one network. The candidates' networks are matched to have about as many."],
+  flops: ["Operations a sample", "Floating-point operations of one network on one sample, two for a multiply-add."],
+  order: ["Elements", "How many elements the group has."],
+  seconds: ["Training time", "Seconds from the start of this candidate's training to its end."],
+  excess: ["Lost by the move", "How much more the witness loses on the moved sample than on the sample itself: bits for classes, units of the variance for numbers."],
+  hurt: ["Share that is hurt", "Share of the held-out samples on which the move costs more than was learned about an average sample."],
+  said: ["What the witness says", "The prediction of a network that knows no symmetry and was trained without this sample, and how sure it is."],
+  law_x: ["p(x)", "Are moved samples as frequent as unmoved ones? A statement about the samples alone, tested by moving some of them at random."],
+  law_joint: ["p(x, y)", "Are moved samples with their labels as frequent as unmoved ones?"],
+  law_label: ["p(y | x)", "Does a moved sample have the same label? This is the law that a network learns, and what a verdict speaks of."],
+  pose: ["Pose tells the label", "How many bits the pose of a sample alone tells about its label. More than none means that the data was not collected in all poses alike."],
+  network_error: ["Error of the network", "Change of the trained network's answer on band-limited test images, relative to what an image adds to the answer to a blank one."],
+};
+
+const TIP = "gloss";
+let shownFor = null;
+
+const described = (key) => `${TIP}-${key}`;
+
+// A figure or heading that says what it means.
+export function term(key, ...content) {
+  return el("button", { type: "button", class: "term", "data-term": key, "aria-describedby": described(key) }, content.length ? content : GLOSSARY[key][0]);
+}
+
+// A number in a cell, explained by pointing or tapping; its column's heading is a `term`, which the keyboard reaches.
+export function figure(key, ...content) {
+  return el("span", { class: "figure", "data-term": key }, content);
+}
+
+function place(tip, anchor) {
+  const box = anchor.getBoundingClientRect();
+  const { offsetWidth: width, offsetHeight: height } = tip;
+  const below = box.bottom + 8 + height < innerHeight || box.top < height + 16;
+  tip.style.left = `${Math.max(8, Math.min(box.left + box.width / 2 - width / 2, innerWidth - width - 8))}px`;
+  tip.style.top = `${below ? box.bottom + 8 : box.top - height - 8}px`;
+}
+
+function showTip(tip, anchor) {
+  const [name, meaning] = GLOSSARY[anchor.dataset.term] ?? [];
+  if (!meaning) return;
+  tip.replaceChildren(el("strong", {}, name), el("span", {}, meaning));
+  tip.showPopover();
+  place(tip, anchor);
+  shownFor = anchor;
+}
+
+function hideTip(tip) {
+  if (shownFor) tip.hidePopover();
+  shownFor = null;
+}
+
+// Once a page: the popover, the descriptions, and what shows and hides it.
+export function installGlossary() {
+  const tip = el("div", { id: TIP, class: "gloss", popover: "manual", role: "tooltip" });
+  const words = el("div", { hidden: true }, Object.entries(GLOSSARY).map(([key, [, meaning]]) => el("span", { id: described(key) }, meaning)));
+  document.body.append(tip, words);
+  const anchorOf = (event) => (event.target instanceof Element ? event.target.closest("[data-term]") : null);
+  let waiting = null;
+  document.addEventListener("pointerover", (event) => {
+    clearTimeout(waiting);
+    if (event.pointerType === "touch") return;
+    const anchor = anchorOf(event);
+    if (anchor === shownFor) return;
+    if (shownFor && !tip.contains(event.target)) hideTip(tip);
+    if (anchor) waiting = setTimeout(() => showTip(tip, anchor), 250);
+  });
+  document.addEventListener("focusin", (event) => {
+    const anchor = anchorOf(event);
+    if (anchor?.matches(":focus-visible")) showTip(tip, anchor);
+    else hideTip(tip);
+  });
+  document.addEventListener("click", (event) => {
+    clearTimeout(waiting);
+    const anchor = anchorOf(event);
+    if (anchor && anchor !== shownFor) showTip(tip, anchor);
+    else if (!anchor) hideTip(tip);
+  });
+  document.addEventListener("keydown", (event) => event.key === "Escape" && hideTip(tip));
+  addEventListener("scroll", () => hideTip(tip), { passive: true, capture: true });
+}
