@@ -69,6 +69,7 @@ CASES: list[tuple[str, Callable[[Array, np.random.Generator], Array], Draw, floa
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
     rows = []
     print(f"{'case':34} {'rejected':>8} {'+-':>6} {'published':>9} {'seconds':>8}")
@@ -92,9 +93,8 @@ def main() -> None:
         }
         rows.append(row)
         print(f"{name:34} {rate:8.3f} {row['standard_error']:6.3f} {published:9.3f} {row['seconds']:8.1f}", flush=True)
-    RESULTS.parent.mkdir(exist_ok=True)
     settings = {"n": N, "copies": COPIES, "replicates": REPLICATES, "level": LEVEL}
-    RESULTS.write_text(json.dumps({**settings, "cases": rows}, indent=1) + "\n")
+    options.output.write_text(json.dumps({**settings, "cases": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

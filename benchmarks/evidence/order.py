@@ -1,6 +1,6 @@
 """What the order of candidates saves where a search may stop early: trainings until everything is settled.
 
-    python -m benchmarks.evidence.order
+    python -m benchmarks.evidence.order [--tasks 7]
 
 Every candidate of a planted search is trained once. What a search would have trained is then read off: a candidate's
 network does not depend on the order, only whether it is trained at all does. Compared are plan order, the order of
@@ -9,6 +9,7 @@ network does not depend on the order, only whether it is trained at all does. Co
 
 from __future__ import annotations
 
+import argparse
 import json
 import tempfile
 import time
@@ -62,9 +63,13 @@ def shuffled(seed: int) -> Order:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--tasks", type=int, default=len(TASKS), help="only the first so many")
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    options = parser.parse_args()
     rows = []
     print(f"{'task':14} {'of':>3} {'plan order':>10} {'telling first':>13} {'random':>7}  trained, most telling first")
-    for n, truth in TASKS:
+    for n, truth in TASKS[: options.tasks]:
         seed = TRUTHS.index(truth)
         task = firm(truth, seed, n)
         about, began = facts(task), time.process_time()
@@ -84,7 +89,7 @@ def main() -> None:
     total = {key: sum(len(r[key]) for r in rows) for key in ("plan_order", "telling_first")}
     total["random"] = round(sum(r["random_mean"] for r in rows), 2)
     print(f"in all: {total}, of {sum(r['candidates'] for r in rows)}")
-    RESULTS.write_text(json.dumps({"searches": rows, "trainings": total}, indent=1) + "\n")
+    options.output.write_text(json.dumps({"searches": rows, "trainings": total}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
