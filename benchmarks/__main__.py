@@ -21,7 +21,11 @@ PLAIN = ("construction", "convolution_speed", "equivariance", "kill", "overhead"
 # Module, arguments that cut it short, the option that names where its results go.
 EVIDENCE = (
     ("evidence.marginal", ("--runs", "20"), "--output"),
-    ("evidence.christie_aston", ("--runs", "4", "--sizes", "20,50", "--processes", "1"), "--output"),
+    (
+        "evidence.christie_aston",
+        ("--runs", "4", "--examples", "6.1", "--sizes", "20,50", "--processes", "1"),
+        "--output",
+    ),
     ("evidence.vectors", ("--tasks", "20", "--processes", "1"), "--output"),
     ("evidence.spectra", ("--truths", "C4,none", "--n", "300", "--epochs", "5"), "--output"),
     ("evidence.order", ("--tasks", "1"), "--output"),
