@@ -14,7 +14,7 @@ from models.groups.action import is_family
 from models.groups.finite import FloatArray
 from models.kernels import Evidence, Kernel, Regressor, evidence, group_kernel
 from workers.folds import IntArray
-from workers.samples import Samples, labels_move
+from workers.samples import Samples, constant_loss, labels_move
 from workers.witnesses import Predictor, Testimony, bits, squared, testimony, validation_share
 
 _EVIDENCE_ROWS = 1500  # the cost is that of a few eigendecompositions
@@ -93,9 +93,9 @@ def _testimony(
         # Length and noise are chosen, and what it learned is measured where the networks' share is, without those rows.
         found = process.evidence(split.train)
         own = loss(process.fitted(split.train, found)(x[split.validation]), targets[split.validation])
-        validation.append(torch.stack([own, torch.from_numpy(_constant(samples, rows, split.validation))]))
+        validation.append(torch.stack([own, torch.from_numpy(constant_loss(samples, rows, split.validation))]))
         predictors.append(process.fitted(rows, found))
-        constants.append(_constant(samples, rows, test))
+        constants.append(constant_loss(samples, rows, test))
     cpu = torch.device("cpu")
     said = testimony("kernel", predictors, samples, targets, loss, job, blind, np.concatenate(constants), cpu)
     return replace(said, share=validation_share(validation))
@@ -136,15 +136,6 @@ class _Process:
             return torch.log(chances / chances.sum(1, keepdim=True))
 
         return call
-
-
-def _constant(samples: Samples, fitted: IntArray, test: IntArray) -> FloatArray:
-    """Losses of the best constant; the same as `workers.samples.constant_losses`, in double precision."""
-    if samples.classification:
-        counts = np.bincount(samples.y[fitted], minlength=samples.outputs) + 0.5
-        return np.asarray(-np.log2(counts / counts.sum())[samples.y[test]])
-    y = samples.y.astype(np.float64)
-    return np.asarray(((y[test] - y[fitted].mean(0)) ** 2).mean(1))
 
 
 def contrasts(classes: int) -> FloatArray:

@@ -182,16 +182,18 @@ def _moved(x: Array, y: Array, elements: list[list[dict[str, Any]]], domain: str
 
 
 def constant_losses(samples: Samples) -> Array:
-    """Loss of the best constant predictor of each fold on its witness rows, in the order of the rows.
+    """Loss of the best constant predictor of each fold on its witness rows, in the order of the rows."""
+    folds = zip(samples.splits, samples.tests, strict=True)
+    return np.concatenate([constant_loss(samples, np.concatenate([s.train, s.validation]), test) for s, test in folds])
+
+
+def constant_loss(samples: Samples, fitted: IntArray, test: IntArray) -> Array:
+    """Loss on the rows `test` of the constant that is best on the rows `fitted`, in double precision.
 
     Bits for classes, squared error (in units of the variance, mean over targets) for regression.
     """
-    losses = []
-    for split, test in zip(samples.splits, samples.tests, strict=True):
-        fitted = np.concatenate([split.train, split.validation])
-        if samples.classification:
-            counts = np.bincount(samples.y[fitted], minlength=samples.outputs) + 0.5
-            losses.append(-np.log2(counts / counts.sum())[samples.y[test]])
-        else:
-            losses.append(((samples.y[test] - samples.y[fitted].mean(0)) ** 2).mean(1))
-    return np.concatenate(losses)
+    if samples.classification:
+        counts = np.bincount(samples.y[fitted], minlength=samples.outputs) + 0.5
+        return np.asarray(-np.log2(counts / counts.sum())[samples.y[test]])
+    y = samples.y.astype(np.float64)
+    return np.asarray(((y[test] - y[fitted].mean(0)) ** 2).mean(1))

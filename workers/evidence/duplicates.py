@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
+from workers.evidence.axes import principal_axes
 from workers.folds import Array, IntArray, row_hashes
 
 _EXPECTED = 0.05  # near pairs by chance in the whole data set
@@ -42,8 +43,7 @@ class NearCopies:
         self._axes: Array | None = None
         if flat.shape[1] > _COMPONENTS:
             centred = (reference - self._mean) / self._scale
-            _, _, rows = np.linalg.svd(_sketch(centred, rng), full_matrices=False)
-            self._axes = rows[:_COMPONENTS].T
+            self._axes = principal_axes(centred, _COMPONENTS)
         self._points = self._view(x)
         distances = cKDTree(self._points[chosen]).query(self._points, k=_NEIGHBOUR + 1)[0]
         inside = np.isin(np.arange(len(flat)), chosen)  # these find themselves first
@@ -188,16 +188,6 @@ def _dimension(distances: Array) -> float:
     last = np.maximum(distances[:, -1:], 1e-300)
     logs = -np.log(np.maximum(distances[:, ranks - 1], 1e-300) / last).sum(1)
     return float(np.clip(np.quantile(mean / np.maximum(logs, 1e-9), 0.25), 0.5, 50.0))
-
-
-def _sketch(centred: Array, rng: np.random.Generator) -> Array:
-    """Few combinations of the rows whose span holds nearly all leading principal axes (Halko et al. 2011)."""
-    if len(centred) <= 200:
-        return centred
-    gaussian = rng.standard_normal((len(centred), 3 * _COMPONENTS))
-    rows = centred.T @ gaussian
-    basis, _ = np.linalg.qr(centred @ rows)
-    return np.asarray(basis.T @ centred)
 
 
 def _flat(x: Array) -> Array:

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 from scipy import stats
-from scipy.linalg import cho_factor, cho_solve, eigh
+from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 from scipy.spatial import cKDTree
 from scipy.special import expit
 
 from models.actions.samples import sham_samples, transform_samples
+from workers.evidence.axes import principal_axes
 from workers.folds import Array, IntArray
 from workers.samples import Samples
 
@@ -153,7 +154,7 @@ class _View:
         self.axes: Array | None = None
         if reference.shape[1] > _COMPONENTS:
             centred = (reference - self.mean) / self.scale
-            self.axes = _principal(centred)
+            self.axes = principal_axes(centred, _COMPONENTS)
 
     def __call__(self, x: Array) -> Array:
         centred = (x - self.mean) / self.scale
@@ -162,16 +163,6 @@ class _View:
         inside = centred @ self.axes
         left = np.sqrt(np.maximum((centred**2).sum(1) - (inside**2).sum(1), 0.0))
         return np.concatenate([inside, left[:, None]], axis=1)
-
-
-def _principal(centred: Array) -> Array:
-    """Leading principal axes of the rows, (d, _COMPONENTS at most), by the smaller of the two matrices of products."""
-    m, d = centred.shape
-    if m >= d:
-        return np.asarray(eigh(centred.T @ centred, subset_by_index=[d - _COMPONENTS, d - 1])[1])
-    squares, vectors = eigh(centred @ centred.T, subset_by_index=[max(0, m - _COMPONENTS), m - 1])
-    axes = centred.T @ vectors[:, squares > 1e-12 * max(float(squares[-1]), 1e-300)]
-    return np.asarray(axes / np.linalg.norm(axes, axis=0))
 
 
 def _flat(x: Array) -> Array:
