@@ -8,13 +8,18 @@ are good and poor.
 
 from __future__ import annotations
 
+import tempfile
+import time
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from benchmarks.evidence.runner import Array, Task
+from benchmarks.evidence.runner import Array, Settings, Task, facts, keep_trials, kept_trials, planned, stored_job
 from benchmarks.planted_images import FAMILIES, TRUTHS, group_elements, responses, turned
 from models.groups.finite import element_key
+from workers.training import run_trial
 
 SIDE = 10
 _SIZES = (200, 300, 450, 700, 1000, 2000)
@@ -77,3 +82,35 @@ def _labels(value: Array, kind: str, noise: float, rng: np.random.Generator) -> 
         return np.asarray((value - value.mean()) / value.std() + noise * rng.standard_normal(len(value)))
     y = value > np.median(value)
     return np.asarray(y ^ (rng.uniform(size=len(y)) < noise)).astype(np.int64)
+
+
+def trials_of(seed: int, keep: Path, *, every: bool) -> tuple[dict[str, Any], dict[str, Any], list[dict[str, Any]]]:
+    """(plan, request, trials) of the task of a seed: kept in a folder of its own, and taken from there if it is there.
+
+    `every` group's network is trained, or only the one without symmetry, whose trial weighs all groups: a tenth of the
+    work, and what a search that spares settled candidates comes to where one network settles them.
+    """
+    drawn = image_task(seed)
+    about = facts(drawn.task)
+    plan = planned(drawn.task, about)
+    request = Settings(epochs=drawn.epochs).request(seed)
+    kept = keep / str(seed)
+    if (kept / "search.json").exists():
+        return plan, request, kept_trials(kept)[1]
+    started = time.monotonic()
+    trials: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as name:
+        job = stored_job(drawn.task, about, plan, request, Path(name))
+        for position, node in enumerate(plan["nodes"]):
+            if position > 0 and not every:
+                metrics: dict[str, Any] = {"spared": "only T is trained here", "witnesses": [], **node["network"]}
+                trials.append({"position": position, "state": "done", "metrics": metrics, "arrays": {}})
+                continue
+            out = Path(name) / str(position)
+            out.mkdir()
+            metrics = run_trial({**job, "position": position}, out, lambda *_: None)
+            arrays = {f.name: str(f) for f in out.iterdir()}
+            trials.append({"position": position, "state": "done", "metrics": metrics, "arrays": arrays})
+        took = time.monotonic() - started
+        keep_trials(kept, plan, trials, took, took)
+    return plan, request, kept_trials(kept)[1]

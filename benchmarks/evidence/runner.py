@@ -117,7 +117,7 @@ def search(task: Task, seed: int, settings: Settings, kept: Path | None = None) 
     with tempfile.TemporaryDirectory() as name:
         job = stored_job(task, about, plan, settings.request(seed), Path(name))
         if kept is not None and (kept / "search.json").exists():
-            plan, trials, training, took = _read(kept)
+            plan, trials, training, took = kept_trials(kept)
         else:
             trials, training = _trained(job, Path(name) / "first")
             if "scout" in plan:
@@ -125,7 +125,7 @@ def search(task: Task, seed: int, settings: Settings, kept: Path | None = None) 
                 trials, training = _trained(job | {"plan": plan}, Path(name) / "second")
             took = time.monotonic() - started
             if kept is not None:
-                _write(kept, plan, trials, training, took)
+                keep_trials(kept, plan, trials, training, took)
         ranking = rank_search({**job, "plan": plan, "trials": trials})
     row = judged(task, plan, ranking)
     row["naive"] = naive_row(task, plan, trials)
@@ -248,7 +248,7 @@ def _trained(job: dict[str, Any], folder: Path) -> tuple[list[dict[str, Any]], f
     return sorted(trials, key=lambda t: int(t["position"])), training
 
 
-def _write(kept: Path, plan: dict[str, Any], trials: list[dict[str, Any]], training: float, took: float) -> None:
+def keep_trials(kept: Path, plan: dict[str, Any], trials: list[dict[str, Any]], training: float, took: float) -> None:
     """Plan, metrics and arrays; the networks are not kept."""
     kept.mkdir(parents=True, exist_ok=True)
     for trial in trials:
@@ -260,7 +260,7 @@ def _write(kept: Path, plan: dict[str, Any], trials: list[dict[str, Any]], train
     (kept / "search.json").write_text(json.dumps(found))
 
 
-def _read(kept: Path) -> tuple[dict[str, Any], list[dict[str, Any]], float, float]:
+def kept_trials(kept: Path) -> tuple[dict[str, Any], list[dict[str, Any]], float, float]:
     """(plan, trials, seconds of training, seconds) of a search that was kept."""
     found = json.loads((kept / "search.json").read_text())
     for trial in found["trials"]:
