@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from models.groups.action import is_trivial
-from workers.evidence.combination import consistency, kernel_signal, kernel_trust, weights_for
+from workers.evidence.combination import consistency
 from workers.evidence.curves import Spectrum, between_in_words, families_of, found_curves, refuting, spectra_at
 from workers.evidence.decision import TOLERANCES, Decision, MoreData, closure_warnings, more_data, sweep_step
 from workers.evidence.duplicates import duplicate_warnings
@@ -17,6 +16,7 @@ from workers.evidence.laws import element_laws, search_laws
 from workers.evidence.orbits import CROSS_FITTED, UNKNOWN, Defect, Witness
 from workers.evidence.posterior import confidence, posterior
 from workers.evidence.verdicts import ClassEvidence, verdict
+from workers.imposing import Imposed, Paired, imposed, paired_losses
 from workers.label_report import found_actions, with_label_actions
 from workers.scoring import Terms, accuracy_term, complexity_term
 from workers.sentences import not_told_apart, summary, warnings_of
@@ -45,10 +45,19 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
     weights = request.get("weights") or {}
     decided = _decide(plan, done, found, spectra, tolerance, weights)
     members = _members(plan, done, decided.evidence, spectra)
+    imposing, paired = imposed(plan, done, decided.evidence), paired_losses(plan, done)
     more = more_data(plan, decided) if done else None
     sure = confidence(list(decided.probabilities.values())) if done else None
     rows = [
-        _row(plan, done[p], decided, _terms(plan, p, done, members[p], found.learned), weights, rank)
+        _row(
+            plan,
+            done[p],
+            decided,
+            _terms(plan, p, done, members[p], found.learned, imposing),
+            weights,
+            paired.get(p),
+            rank,
+        )
         for rank, p in enumerate(decided.order, start=1)
     ]
     worth = search_worth(plan, done, found.learned)
@@ -104,7 +113,8 @@ def _decide(
     evidence, quantile = found.at(tolerance, families_of(spectra, (n["spec"] for n in plan["nodes"])))
     positions = sorted(done)
     members = _members(plan, done, evidence, spectra)
-    terms = {p: _terms(plan, p, done, members[p], found.learned) for p in positions}
+    imposing = imposed(plan, done, evidence)
+    terms = {p: _terms(plan, p, done, members[p], found.learned, imposing) for p in positions}
     probabilities = posterior([terms[p].score() for p in positions]) if done else []
     return Decision(
         tolerance=tolerance,
@@ -176,25 +186,26 @@ def _witnesses(trial: dict[str, Any], folds: int) -> list[Witness]:
 
 
 def _terms(
-    plan: dict[str, Any], position: int, done: dict[int, dict[str, Any]], members: list[ClassEvidence], learned: bool
+    plan: dict[str, Any],
+    position: int,
+    done: dict[int, dict[str, Any]],
+    members: list[ClassEvidence],
+    learned: bool,
+    imposing: Imposed,
 ) -> Terms:
     complexity = _complexity(plan, position)
-    kernel = None
-    base = min(done)
-    metrics = [t["metrics"] for t in done.values()]
-    if all("log2_evidence" in m for m in metrics) and is_trivial(plan["nodes"][base]["spec"]):
-        kernel = done[position]["metrics"]["log2_evidence"] - done[base]["metrics"]["log2_evidence"]
-    weights = weights_for(kernel=kernel is not None, classification=metrics[0].get("kernel_task") == "classification")
+    bits, weights = imposing.of(position), imposing.weights
     if not learned:
-        heard = kernel if kernel is not None and kernel_signal(metrics) else None
-        return Terms(0.0, consistency([], complexity, heard, weights), complexity)
+        heard = bits if imposing.unlearned else None
+        return Terms(0.0, consistency([], complexity, heard, weights), complexity, heard)
     elements = [m.log2_bayes_factor for m in members]
     # A candidate that was spared its training is given the accuracy of the one that knows no symmetry.
-    trained = done[base] if "spared" in done[position]["metrics"] else done[position]
+    trained = done[min(done)] if "spared" in done[position]["metrics"] else done[position]
     return Terms(
         accuracy_term(trained["metrics"].get("gain_bits")),
-        consistency(elements, complexity, kernel, weights, kernel_trust(metrics)),
+        consistency(elements, complexity, bits, weights, imposing.trust),
         complexity,
+        bits,
     )
 
 
@@ -204,6 +215,7 @@ def _row(
     decided: Decision,
     terms: Terms,
     weights: dict[str, float],
+    paired: Paired | None,
     rank: int,
 ) -> dict[str, Any]:
     node, metrics, found = plan["nodes"][trial["position"]], trial["metrics"], decided.verdicts[trial["position"]]
@@ -238,6 +250,8 @@ def _row(
             "accuracy_term": terms.accuracy,
             "consistency_term": terms.consistency,
             "complexity_term": terms.complexity,
+            "imposed_bits": terms.imposed,
+            "paired_loss": None if paired is None else paired.as_json(),
             "consistency": None if own["value"] is None else 1.0 - own["value"],
             "defect": {**own, "element": worst.element if worst else None},
             **{key: metrics[key] for key in copied if key in metrics},

@@ -363,6 +363,6 @@ def write_arrays(out_dir: Path, samples: Samples, said: list[Testimony], request
     np.save(out_dir / "base.npy", np.stack([s.base for s in said]).astype(np.float32))
     np.save(out_dir / "constant.npy", np.stack([s.constant for s in said]).astype(np.float32))
     np.save(out_dir / "excess.npy", np.stack([s.excess for s in said]).astype(np.float32))
+    np.save(out_dir / "fold.npy", np.repeat(np.arange(len(samples.tests)), [len(t) for t in samples.tests]))
     if stops(request):
         np.save(out_dir / "bounded.npy", np.stack([s.bounded for s in said]).astype(np.float32))
-        np.save(out_dir / "fold.npy", np.repeat(np.arange(len(samples.tests)), [len(t) for t in samples.tests]))

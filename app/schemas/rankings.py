@@ -12,6 +12,14 @@ from app.schemas.curves import LabelsSaved
 from app.schemas.searches import CANDIDATE_ID, DATASET_ID, SEARCH_ID, CandidateState, SearchState, Verdict
 
 
+class PairedLoss(BaseModel):
+    """Held-out losses of two kinds of networks, row by row."""
+
+    bits: float = Field(description="Bits per sample (and target) by which the group's own network loses less.")
+    error: float = Field(description="Standard error, over clusters or folds, whichever is larger.")
+    against: list[str] = Field(description="The subgroups whose networks' losses are averaged.", examples=[["C2"]])
+
+
 class RankingItem(BaseModel):
     """One candidate with its verdict and its numbers; what is not known yet is null."""
 
@@ -37,6 +45,16 @@ class RankingItem(BaseModel):
     accuracy_term: float | None = None
     consistency_term: float | None = None
     complexity_term: float | None = None
+    imposed_bits: float | None = Field(
+        None,
+        description="log2 of how much better the labels are explained under this group than under none, before it is "
+        "weighed into `consistency_term`: Gaussian processes on vectors, read-outs of features on images; null where "
+        "it is not known for every candidate.",
+        examples=[12.5],
+    )
+    paired_loss: PairedLoss | None = Field(
+        None, description="How its network does beside those of its largest trained subgroups; null where none is."
+    )
     accuracy: Interval | None = Field(None, description="Held-out accuracy, for classification.")
     r2: Interval | None = Field(None, description="Held-out R2, for regression.")
     loss_bits: Interval | None = Field(None, description="Held-out loss, bits per sample.")

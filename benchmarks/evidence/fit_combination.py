@@ -1,80 +1,180 @@
-"""Fit the weights of `workers.evidence.combination` on random vector tasks whose group is known.
+"""Fit the weights of `workers.evidence.combination` on random tasks whose group is known, vectors or images.
 
 The likelihood is the posterior probability of the planted group under the service's own score. The weight of objections
-is held at .2 or more where kernel evidence exists: on these tasks the witnesses are the Gaussian processes themselves,
-and what they object to their evidence has counted already, but a network sees what a kernel cannot.
+is held at .2 or more where there is evidence of the second kind: on vectors the witnesses are the Gaussian processes
+themselves, on images the network whose features are read out, and what these object to that evidence has counted
+already, but the networks of other groups see what they cannot.
 
-    python -m benchmarks.evidence.fit_combination [--tasks 366] [--first 10000] [--records FILE] [--halves]
+    python -m benchmarks.evidence.fit_combination [--kind vectors] [--tasks 366] [--first 10000] [--records FILE]
+        [--halves]
+    python -m benchmarks.evidence.fit_combination --kind images [--tasks 90] [--judges 42] [--pairs 8] [--keep FOLDER]
 
 `--halves`: fit on the odd seeds and judge on the even ones, and the other way round (cross-validation).
 `--records`: a file of JSON lines to which finished tasks are added, so that a fit can be repeated or gone on with.
+`--keep`: where the trials of images stay, so that they can be ranked and fitted anew without training.
+Images are judged by the seeds from 20000 on; `--pairs`: tasks, from seed 10100 on and of at most 450 samples, of
+which every group's network is trained, to see what their paired losses add.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from benchmarks.evidence.vectors import record, reliability
-from workers.evidence.combination import Weights, consistency
+from benchmarks.evidence import image_tasks, vectors
+from benchmarks.evidence.statistics import expected_calibration_error
+from workers.evidence.combination import ORBITS_ALONE, Weights, consistency
 from workers.evidence.posterior import posterior
 
-RESULTS = Path(__file__).parents[1] / "results" / "combination.json"
+RESULTS = Path(__file__).parents[1] / "results"
 _LEAST_OBJECTION = 0.2
+_JUDGES, _PAIRS, _PAIRED_SAMPLES = 20_000, 10_100, 450
+Array = NDArray[Any]
+Task = dict[str, Any]
+PARTS = ("kernel", "silence", "objection")
 
 
-def probabilities(task: dict[str, Any], weights: Weights) -> list[float]:
-    """The posterior over a recorded task's groups under `weights`."""
+def probabilities(task: Task, weights: Weights, paired: float = 0.0) -> list[float]:
+    """The posterior over a recorded task's groups under `weights`; `paired`: what the studentised paired losses weigh,
+    in bits for each standard error."""
     elements = [e["bits"] for e in task["elements"]]
     first = task["nodes"][0]["kernel"]
     scores = []
     for node in task["nodes"]:
         mine = [elements[c] for c in node["classes"]] if task["learned"] else []
         kernel = node["kernel"] - first if weights.kernel > 0.0 else None
-        term = consistency(mine, node["bits"], kernel, weights)
+        term = consistency(mine, node["bits"], kernel, weights) + paired * _studentised(node.get("paired"))
         scores.append(node["accuracy"] * task["learned"] + term - node["complexity"])
     return posterior(scores)
 
 
-def fit(tasks: list[dict[str, Any]], *, kernel: bool) -> tuple[Weights, float]:
-    """(weights of least cost, mean nats lost on the planted group)."""
-
-    def read(values: np.ndarray[Any, Any]) -> Weights:
-        silence, objection, k = np.exp(values)
-        if not kernel:
-            return Weights(0.0, float(silence), float(objection))
-        return Weights(float(k), float(silence), float(objection + _LEAST_OBJECTION))
-
-    def cost(values: np.ndarray[Any, Any]) -> float:
-        weights = read(values)
-        lost = [-np.log(max(probabilities(t, weights)[t["truth"]], 1e-300)) for t in tasks]
-        return float(np.mean(lost)) + 1e-3 * float(np.square(values).sum())
-
-    found = minimize(cost, np.log([0.5, 0.5, 0.5]), method="Nelder-Mead", options={"maxiter": 400, "xatol": 0.01})
-    return read(found.x), cost(found.x)
+def _studentised(paired: dict[str, Any] | None) -> float:
+    return 0.0 if paired is None else paired["bits"] / max(paired["error"], 1e-9)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--tasks", type=int, default=366)
-    parser.add_argument("--first", type=int, default=10_000)
-    parser.add_argument("--records", type=Path, default=None)
-    parser.add_argument("--halves", action="store_true")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    known: dict[int, dict[str, Any]] = {}
+def nats(tasks: Sequence[Task], weights: Weights, paired: float = 0.0) -> Array:
+    """Minus the log of the planted group's posterior, for each task."""
+    return np.array([-np.log(max(probabilities(t, weights, paired)[t["truth"]], 1e-300)) for t in tasks])
+
+
+def fit(tasks: Sequence[Task], *, kernel: bool, pays: bool = True, without: str | None = None) -> tuple[Weights, float]:
+    """(weights of least cost, mean nats lost on the planted group); `without`: a weight that is held at zero."""
+
+    free = [part for part in PARTS if part != without and (kernel or part != "kernel")]
+
+    def read(values: Array) -> Weights:
+        chosen = dict.fromkeys(PARTS, 0.0) | dict(zip(free, map(float, np.exp(values)), strict=True))
+        if kernel and "objection" in free:
+            chosen["objection"] += _LEAST_OBJECTION
+        return Weights(**chosen, pays=pays)
+
+    def cost(values: Array) -> float:
+        return float(nats(tasks, read(values)).mean()) + 1e-3 * float(np.square(values).sum())
+
+    start = np.full(len(free), np.log(0.5))
+    found = minimize(cost, start, method="Nelder-Mead", options={"maxiter": 600, "xatol": 0.005, "fatol": 1e-6})
+    return read(found.x), float(nats(tasks, read(found.x)).mean())
+
+
+def _judged(tasks: list[Task], parity: int, *, kernel: bool) -> list[Task]:
+    """The tasks whose seed has this parity, with the answer under weights fitted on the others."""
+    weights, _ = fit([t for t in tasks if t["seed"] % 2 != parity], kernel=kernel)
+    return [answered(t, weights) for t in tasks if t["seed"] % 2 == parity]
+
+
+def answered(task: Task, weights: Weights) -> Task:
+    """The task with the answer that other weights give."""
+    chances = probabilities(task, weights)
+    best = int(np.argmax(chances))
+    return {**task, "posterior": chances[best], "exact": best == task["truth"]}
+
+
+def quality(tasks: Sequence[Task], weights: Weights) -> dict[str, Any]:
+    """How good the answers under `weights` are: hits, mean posterior of the first row, log-loss, calibration."""
+    answers = [answered(t, weights) for t in tasks]
+    said, right = [float(a["posterior"]) for a in answers], [bool(a["exact"]) for a in answers]
+    sure = [hit for p, hit in zip(said, right, strict=True) if p > 0.9]
+    return {
+        "tasks": len(tasks),
+        "hits": sum(right),
+        "mean_posterior": float(np.mean(said)),
+        "nats": float(nats(tasks, weights).mean()),
+        "calibration_error": expected_calibration_error(said, right),
+        "above_90": len(sure),
+        "above_90_right": sum(sure),
+    }
+
+
+def _difference(tasks: Sequence[Task], worse: Weights, better: Weights) -> tuple[float, float]:
+    """Mean nats that `worse` loses more than `better`, with the standard error over tasks."""
+    more = nats(tasks, worse) - nats(tasks, better)
+    return float(more.mean()), float(more.std(ddof=1) / math.sqrt(len(more)))
+
+
+def fit_images(tasks: list[Task], judges: list[Task], pairs: list[Task]) -> dict[str, Any]:
+    """Weights with and without read-outs of features, what each term is worth, and what paired losses would add."""
+    found: dict[str, Any] = {}
+    fits = {
+        "FEATURES": fit(tasks, kernel=True, pays=False)[0],
+        "FEATURES, paying for complexity": fit(tasks, kernel=True)[0],
+        "IMAGES_ALONE": fit(tasks, kernel=False)[0],
+        "ORBITS_ALONE, fitted on vectors": ORBITS_ALONE,
+    }
+    for name, weights in fits.items():
+        found[name] = {"weights": vars(weights), "fitted": quality(tasks, weights), "judged": quality(judges, weights)}
+        print(f"{name} = {weights}\n  fitted {found[name]['fitted']}\n  judged {found[name]['judged']}")
+    best = fits["FEATURES"]
+    for part in PARTS:
+        without = fit(tasks, kernel=part != "kernel", pays=False, without=part)[0]
+        costs = {"fitted": _difference(tasks, without, best), "judged": _difference(judges, without, best)}
+        found[f"without {part}"] = {"weights": vars(without)} | {
+            k: {"nats": m, "error": e} for k, (m, e) in costs.items()
+        }
+        print(f"without {part}: " + ", ".join(f"{k} {m:+.3f} nats (se {e:.3f})" for k, (m, e) in costs.items()))
+    if pairs:
+        found["paired losses"] = _fit_paired(pairs, best)
+        print(f"paired losses: {found['paired losses']}")
+    return found
+
+
+def _fit_paired(tasks: list[Task], weights: Weights) -> dict[str, Any]:
+    """The weight of studentised paired losses beside fixed other weights, with its standard error by curvature."""
+    found = minimize(lambda v: float(nats(tasks, weights, float(v[0])).sum()), [0.0], method="Nelder-Mead")
+    w, step = float(found.x[0]), 0.05
+    around = [float(nats(tasks, weights, w + d).sum()) for d in (-step, 0.0, step)]
+    curvature = (around[0] - 2.0 * around[1] + around[2]) / step**2
+    gain = (nats(tasks, weights) - nats(tasks, weights, w)).mean()
+    error = 1.0 / math.sqrt(curvature) if curvature > 0 else math.inf
+    return {"tasks": len(tasks), "weight": w, "error": error, "nats_gained": float(gain)}
+
+
+def _images(options: argparse.Namespace) -> None:
+    keep: Path = options.keep
+    tasks = [image_tasks.record(seed, keep) for seed in range(options.first, options.first + (options.tasks or 90))]
+    judges = [image_tasks.record(seed, keep) for seed in range(_JUDGES, _JUDGES + options.judges)]
+    small = (s for s in range(_PAIRS, _JUDGES) if len(image_tasks.image_task(s).task.x) <= _PAIRED_SAMPLES)
+    pairs = [image_tasks.record(seed, keep, every=True) for seed, _ in zip(small, range(options.pairs), strict=False)]
+    found = fit_images(tasks, judges, pairs)
+    (RESULTS / "combination_images.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+def _vectors(options: argparse.Namespace) -> None:
+    known: dict[int, Task] = {}
     if options.records is not None and options.records.exists():
         known = {task["seed"]: task for task in map(json.loads, options.records.read_text().splitlines())}
     tasks = []
-    for seed in range(options.first, options.first + options.tasks):
+    for seed in range(options.first, options.first + (options.tasks or 366)):
         if seed not in known:
-            known[seed] = record(seed)
+            known[seed] = vectors.record(seed)
             if options.records is not None:
                 with options.records.open("a") as lines:
                     lines.write(json.dumps(known[seed]) + "\n")
@@ -87,25 +187,28 @@ def main() -> None:
     ):
         chosen = [t for t in tasks if task in (None, t["task"])]
         if options.halves:
-            found[name] = reliability([j for k in (0, 1) for j in _judged(chosen, k, kernel=kernel)])
-            RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+            found[name] = vectors.reliability([j for k in (0, 1) for j in _judged(chosen, k, kernel=kernel)])
+            (RESULTS / "combination.json").write_text(json.dumps(found, indent=1) + "\n")
             print(f"{name}: {json.dumps({key: value for key, value in found[name].items() if key != 'reliability'})}")
             continue
         weights, lost = fit(chosen, kernel=kernel)
-        values = ", ".join(f"{key}={value:.2f}" for key, value in vars(weights).items())
+        values = ", ".join(f"{key}={getattr(weights, key):.2f}" for key in PARTS)
         print(f"{name} = Weights({values})  # {len(chosen)} tasks, {lost:.3f} nats a task")
 
 
-def _judged(tasks: list[dict[str, Any]], parity: int, *, kernel: bool) -> list[dict[str, Any]]:
-    """The tasks whose seed has this parity, with the answer under weights fitted on the others."""
-    weights, _ = fit([t for t in tasks if t["seed"] % 2 != parity], kernel=kernel)
-    judged = []
-    for task in tasks:
-        if task["seed"] % 2 == parity:
-            chances = probabilities(task, weights)
-            best = int(np.argmax(chances))
-            judged.append({**task, "posterior": chances[best], "exact": best == task["truth"]})
-    return judged
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--kind", choices=("vectors", "images"), default="vectors")
+    parser.add_argument("--tasks", type=int, default=None)
+    parser.add_argument("--first", type=int, default=10_000)
+    parser.add_argument("--records", type=Path, default=None)
+    parser.add_argument("--halves", action="store_true")
+    parser.add_argument("--judges", type=int, default=42)
+    parser.add_argument("--pairs", type=int, default=8)
+    parser.add_argument("--keep", type=Path, default=Path("kept-images"))
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    (_images if options.kind == "images" else _vectors)(options)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.evidence.records import recorded
 from benchmarks.evidence.runner import Array, Settings, Task, facts, keep_trials, kept_trials, planned, stored_job
 from benchmarks.planted_images import FAMILIES, TRUTHS, group_elements, responses, turned
 from models.groups.finite import element_key
+from workers.ranking import rank_search
 from workers.training import run_trial
 
 SIDE = 10
@@ -114,3 +116,22 @@ def trials_of(seed: int, keep: Path, *, every: bool) -> tuple[dict[str, Any], di
         took = time.monotonic() - started
         keep_trials(kept, plan, trials, took, took)
     return plan, request, kept_trials(kept)[1]
+
+
+def record(seed: int, keep: Path, *, every: bool = False) -> dict[str, Any]:
+    """The task of a seed, the service's answer to it, and everything that the answer was made of, as JSON.
+
+    Of a node, `kernel` are the bits of read-outs of features for its group, `paired` what its network gains beside its
+    subgroups' (null where it or they were not trained).
+    """
+    drawn = image_task(seed)
+    plan, request, trials = trials_of(seed, keep, every=every)
+    ranking = rank_search({"plan": plan, "request": request, "trials": trials})
+    truth = next(p for p, node in enumerate(plan["nodes"]) if node["name"] == drawn.task.truth)
+    found = recorded(plan, ranking, truth)
+    rows = {row["position"]: row["evidence"] for row in ranking["rows"]}
+    for p, node in enumerate(found["nodes"]):
+        node |= {"kernel": trials[0]["metrics"]["features"]["log2_evidence"][p], "paired": rows[p]["paired_loss"]}
+    task = "classification" if drawn.task.y.dtype.kind in "iub" else "regression"
+    about = {"n": len(drawn.task.x), "epochs": drawn.epochs, "margin": drawn.task.margin}
+    return {"seed": seed, "task": task, **about, "gain_bits": trials[0]["metrics"]["gain_bits"], **found}

@@ -29,6 +29,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.evidence.records import recorded
 from models.actions.samples import transform_outputs, transform_samples
 from models.groups.action import from_spec, is_trivial
 from models.groups.plan import plan_search
@@ -230,44 +231,10 @@ def record(seed: int) -> dict[str, Any]:
     task = draw(seed)
     classes = 2 if task.task == "classification" else None
     ranking, trials = search(task.x, task.y, task.plan, task=task.task, classes=classes, seed=seed)
-    rows = {row["position"]: row for row in ranking["rows"]}
-    nodes = [
-        {
-            "name": node["name"],
-            "classes": node["classes"],
-            "bits": node["bits"],
-            "posterior": rows[p]["posterior"],
-            "verdict": rows[p]["verdict"],
-            "accuracy": rows[p]["evidence"]["accuracy_term"],
-            "complexity": rows[p]["evidence"]["complexity_term"],
-            "kernel": trials[p]["metrics"]["log2_evidence"],
-            "noise": trials[p]["metrics"]["kernel_noise"],
-        }
-        for p, node in enumerate(task.plan["nodes"])
-    ]
-    below = [set(n["classes"]) <= set(nodes[task.truth]["classes"]) for n in nodes]
-    best = ranking["rows"][0]["position"]
-    return {
-        "seed": seed,
-        **{key: getattr(task, key) for key in ("kind", "task", "d", "n", "noise", "inputs", "truth")},
-        "best": best,
-        "posterior": rows[best]["posterior"],
-        "exact": best == task.truth,
-        "falsely_certified": [
-            n["name"] for n, inside in zip(nodes, below, strict=True) if n["verdict"] == "certified" and not inside
-        ],
-        "learned": any(e["learned_share"] > 0.0 for e in ranking["elements"]),
-        "nodes": nodes,
-        "elements": [
-            {
-                "bits": e["log10_bayes_factor"] / math.log10(2.0),
-                "defect": e["defect"]["value"],
-                "high": e["defect"]["high"],
-                "learned": e["learned_share"],
-            }
-            for e in ranking["elements"]
-        ],
-    }
+    found = recorded(task.plan, ranking, task.truth)
+    for node, trial in zip(found["nodes"], trials, strict=True):
+        node |= {"kernel": trial["metrics"]["log2_evidence"], "noise": trial["metrics"]["kernel_noise"]}
+    return {"seed": seed, **{key: getattr(task, key) for key in ("kind", "task", "d", "n", "noise", "inputs")}, **found}
 
 
 def reliability(tasks: list[dict[str, Any]]) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from workers.evidence.combination import (
     CLASSES,
+    FEATURES,
+    IMAGES_ALONE,
     ORBITS_ALONE,
     REGRESSION,
     consistency,
@@ -16,7 +18,7 @@ from workers.evidence.combination import (
 from workers.evidence.posterior import posterior
 
 bits = st.floats(-60, 12)
-EVERY = pytest.mark.parametrize("weights", [REGRESSION, CLASSES, ORBITS_ALONE])
+EVERY = pytest.mark.parametrize("weights", [REGRESSION, CLASSES, ORBITS_ALONE, FEATURES, IMAGES_ALONE])
 
 
 @EVERY
@@ -49,12 +51,19 @@ def test_posteriors_are_normalised_and_the_kernel_may_be_missing(weights, lattic
 
 
 def test_no_kind_counts_twice():
-    for weights in (REGRESSION, CLASSES):
+    for weights in (REGRESSION, CLASSES, FEATURES):
         both = consistency([3.0], 1.0, 10.0, weights)
         alone = consistency([3.0], 1.0, None, ORBITS_ALONE)
         assert both < 10.0 * max(1.0, weights.kernel) + max(3.0, alone)
-    assert weights_for(kernel=False, classification=True) == weights_for(kernel=False, classification=False)
-    assert weights_for(kernel=True, classification=True) != weights_for(kernel=True, classification=False)
+    every = [weights_for(kind) for kind in ("regression", "classes", "features", "none")]
+    assert len(set(every)) == 4
+    assert weights_for("none", images=True) not in every
+    assert weights_for("features", images=True) == weights_for("features")
+
+
+def test_read_outs_do_not_pay_for_the_name_of_their_group():
+    assert consistency([], 3.0, 2.0, FEATURES) == pytest.approx(2.0 * FEATURES.kernel)
+    assert consistency([], 3.0, 2.0, CLASSES) == pytest.approx(2.0 * CLASSES.kernel + 2.0)
 
 
 def test_a_process_that_learned_little_is_trusted_little():

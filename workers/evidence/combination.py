@@ -5,47 +5,57 @@ The weights were fitted by maximum likelihood of the planted group (conditional 
 terms of the score as they are) on random vector tasks with kernel witnesses:
 
     python -m benchmarks.evidence.fit_combination --tasks 366
+    python -m benchmarks.evidence.fit_combination --kind images --tasks 90 --keep FOLDER
 
-which draws seeds 10000 to 10365 of `benchmarks.evidence.vectors` and prints them; other seeds judge them.
+which draw seeds 10000 and on of `benchmarks.evidence.vectors` and of `benchmarks.evidence.image_tasks` and print them;
+other seeds judge them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+Kind = Literal["regression", "classes", "features", "none"]
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Of log2 kernel evidence, of bits for the elements (`silence`: no witness objects) and of bits against them."""
+    """Of log2 evidence for what imposing the group gives (`kernel`), of bits for the elements (`silence`: no witness
+    objects) and of bits against them. `pays`: whether what imposing gains pays for the group's complexity first."""
 
     kernel: float
     silence: float
     objection: float
+    pays: bool = True
 
 
 REGRESSION = Weights(kernel=0.76, silence=0.24, objection=0.55)
 CLASSES = Weights(kernel=0.32, silence=1.07, objection=0.26)
 ORBITS_ALONE = Weights(kernel=0.0, silence=1.23, objection=0.73)
+# Images: read-outs of features; or no evidence of that kind.
+FEATURES = Weights(kernel=0.43, silence=0.94, objection=0.49, pays=False)
+IMAGES_ALONE = Weights(kernel=0.0, silence=2.41, objection=0.76)
 
 
 def consistency(
-    element_bits: Sequence[float], complexity: float, kernel_bits: float | None, weights: Weights, trust: float = 1.0
+    element_bits: Sequence[float], complexity: float, imposed_bits: float | None, weights: Weights, trust: float = 1.0
 ) -> float:
-    """Evidence for a group, in bits, from the log2 Bayes factors of its element classes and its kernel evidence.
+    """Evidence for a group, in bits, from the log2 Bayes factors of its element classes and what imposing it gives.
 
         kernel * k + min(complexity, max(k, 0)) + silence * rank * mean of max(b, 0) + objection * sum of min(b, 0)
 
     `complexity`: bits to name an element, for a listed group log2 of its order. A group has few generators and many
     elements, and where the generators hold so do the others: what speaks for the elements counts once for each of at
-    most `rank` = min(complexity, classes) generators. Every objection counts. k = trust * kernel_bits; what
-    imposing the group gains pays for its complexity first: a marginal likelihood has weighed simplicity already.
-    `kernel_bits`: log2 of the evidence for the group over that for the trivial one; None: missing, and left out.
-    `trust`, from 0 to 1: the share of what the best witness learned that the Gaussian process learned too.
+    most `rank` = min(complexity, classes) generators. Every objection counts. k = trust * imposed_bits; what imposing
+    the group gains pays for its complexity first (the second term, where the weights say so): a marginal likelihood
+    over functions of x has weighed simplicity already. `imposed_bits`: log2 of the evidence for the group over that for
+    the trivial one; None: missing, and left out. `trust`, from 0 to 1: the share of what the best witness learned that
+    the Gaussian process learned too.
     """
-    k = 0.0 if kernel_bits is None else trust * kernel_bits
-    imposed = weights.kernel * k + min(complexity, max(k, 0.0))
+    k = 0.0 if imposed_bits is None else trust * imposed_bits
+    imposed = weights.kernel * k + (min(complexity, max(k, 0.0)) if weights.pays else 0.0)
     if not element_bits:
         return imposed
     rank = min(complexity, float(len(element_bits)))
@@ -54,11 +64,12 @@ def consistency(
     return imposed + weights.silence * rank * silence + weights.objection * objections
 
 
-def weights_for(*, kernel: bool, classification: bool) -> Weights:
-    """The fitted weights: with kernel evidence for every candidate (regressions, classes) or without."""
-    if not kernel:
-        return ORBITS_ALONE
-    return CLASSES if classification else REGRESSION
+def weights_for(kind: Kind, *, images: bool = False) -> Weights:
+    """The fitted weights, by what is known of imposing the groups: kernel evidence of regressions or classes, read-outs
+    of features, or nothing."""
+    if kind == "none":
+        return IMAGES_ALONE if images else ORBITS_ALONE
+    return {"regression": REGRESSION, "classes": CLASSES, "features": FEATURES}[kind]
 
 
 def kernel_trust(metrics: Iterable[dict[str, Any]]) -> float:

@@ -1,0 +1,132 @@
+"""What imposing a group does enters its posterior where it is known of every candidate, and only there."""
+
+import copy
+
+import numpy as np
+import pytest
+
+from benchmarks.planted_images import plant
+from models.groups.plan import plan_search
+from workers.evidence.combination import FEATURES, IMAGES_ALONE, ORBITS_ALONE
+from workers.evidence.orbits import UNKNOWN
+from workers.evidence.verdicts import ClassEvidence
+from workers.imposing import imposed, paired_losses
+from workers.ranking import rank_search
+
+
+def lattice(group="D2", domain="image2d"):
+    shape = [1, 8, 8] if domain == "image2d" else [2]
+    facts = {"domain": domain, "x_shape": shape, "task": "classification", "target_dim": None, "classes": 2}
+    candidates = ["T", group] if domain == "image2d" else ["E", group]
+    return plan_search(candidates, **facts, include_subgroups=True, max_candidates=64)
+
+
+def positions(plan):
+    return {node["name"]: p for p, node in enumerate(plan["nodes"])}
+
+
+def evidence(plan, unshown=()):
+    support = ["not_shown" if c["element"] in unshown else "shown" for c in plan["classes"]]
+    return [ClassEvidence("g", "g", UNKNOWN, s, 1.0, 1.0, 0.0, None) for s in support]
+
+
+def trials_with(plan, bits):
+    done = {p: {"metrics": {"witnesses": []}, "arrays": {}} for p in range(len(plan["nodes"]))}
+    done[0]["metrics"]["features"] = {"log2_evidence": bits}
+    return done
+
+
+def test_bits_of_read_outs_are_used_where_every_candidate_has_them():
+    plan = lattice()
+    bits = [0.0, 5.0, -3.0, 2.0, 4.0]
+    done = trials_with(plan, bits)
+    found = imposed(plan, done, evidence(plan))
+    assert found.bits == dict(enumerate(bits))
+    assert found.weights == FEATURES
+    for missing in ([0.0, None, -3.0, 2.0, 4.0], []):
+        alone = imposed(plan, trials_with(plan, missing), evidence(plan))
+        assert alone.bits is None
+        assert alone.weights == IMAGES_ALONE
+    del done[1]  # a candidate that could not be trained is not ranked, and need not be known
+    assert set(imposed(plan, done, evidence(plan)).bits) == {0, 2, 3, 4}
+
+
+def test_poses_that_the_data_does_not_show_say_nothing():
+    plan = lattice()
+    half_turn = next(c["element"] for c in plan["classes"] if c["angle_degrees"] == 180)
+    found = imposed(plan, trials_with(plan, [0.0, 5.0, 5.0, 5.0, 5.0]), evidence(plan, [half_turn]))
+    silent = {p for p, bits in found.bits.items() if bits == 0.0}
+    assert silent == {positions(plan)[name] for name in ("T", "C2", "D2")}
+
+
+def test_vectors_without_kernels_keep_their_own_weights():
+    plan = lattice("D1", "vector")
+    assert imposed(plan, trials_with(plan, []), evidence(plan)).weights == ORBITS_ALONE
+
+
+def trained(tmp_path, plan, losses, *, cluster=None, fold=None):
+    """Trials whose networks lose `losses` (by name) bits on each row."""
+    n = len(next(iter(losses.values())))
+    done = {}
+    for name, lost in losses.items():
+        where = tmp_path / name
+        where.mkdir(exist_ok=True)
+        arrays = {"base": lost[None], "cluster": np.arange(n) if cluster is None else cluster}
+        arrays |= {} if fold is None else {"fold": fold}
+        for key, value in arrays.items():
+            np.save(where / f"{key}.npy", value)
+        paths = {f"{key}.npy": str(where / f"{key}.npy") for key in arrays}
+        done[positions(plan)[name]] = {"metrics": {"witnesses": [name]}, "arrays": paths}
+    return done
+
+
+def test_a_network_is_compared_with_its_largest_trained_subgroups(tmp_path):
+    plan, rng = lattice("D4"), np.random.default_rng(0)
+    base = rng.uniform(0.5, 1.0, 400)
+    better = {"T": 0.3, "C2": 0.2, "C4": 0.1, "D1": 0.25, "D4": 0.0}
+    done = trained(tmp_path, plan, {name: base + more for name, more in better.items()})
+    done[positions(plan)["D2"]] = {"metrics": {"spared": "settled", "witnesses": []}, "arrays": {}}
+    found = paired_losses(plan, done)
+    where = positions(plan)
+    assert where["T"] not in found
+    assert where["D2"] not in found
+    assert found[where["C4"]].against == ("C2",)
+    assert found[where["C4"]].bits == pytest.approx(0.1)
+    assert set(found[where["D4"]].against) == {"C4", "D1"}
+    assert found[where["D4"]].bits == pytest.approx(0.175)
+
+
+def test_the_error_of_a_paired_loss_respects_clusters_and_folds(tmp_path):
+    plan, rng = lattice("C2"), np.random.default_rng(1)
+    gain = rng.normal(size=200)
+    several = np.repeat(np.arange(200), 4)
+    losses = {"T": gain[several] + 2.0, "C2": np.full(800, 2.0)}
+    (found,) = paired_losses(plan, trained(tmp_path, plan, losses, cluster=several)).values()
+    assert found.error == pytest.approx(gain.std() / np.sqrt(200), rel=0.02)
+    (naive,) = paired_losses(plan, trained(tmp_path, plan, losses)).values()
+    assert naive.error == pytest.approx(found.error / 2, rel=0.05)
+    fold = np.repeat(np.arange(4), 200)
+    apart = {"T": np.array([1.0, -1.0, 2.0, 0.0])[fold] + 3.0, "C2": np.full(800, 3.0)}
+    (by_fold,) = paired_losses(plan, trained(tmp_path, plan, apart, fold=fold)).values()
+    assert by_fold.error == pytest.approx(np.std([1.0, -1.0, 2.0, 0.0], ddof=1) / 2)
+
+
+def test_searches_are_ranked_with_and_without_read_outs(search):
+    x, y, _ = plant("D1", "energy", n=300, side=10, seed=1)
+    ranking, plan, trials = search(x[:, None], y, ["T", "D1"], epochs=6)
+    rows = {row["evidence"]["name"]: row for row in ranking["rows"]}
+    bits = trials[0]["metrics"]["features"]["log2_evidence"]
+    assert {n: r["evidence"]["imposed_bits"] for n, r in rows.items()} == {"T": bits[0], "D1": bits[1]}
+    assert rows["D1"]["evidence"]["paired_loss"]["against"] == ["T"]
+    assert rows["T"]["evidence"]["paired_loss"] is None
+    old = copy.deepcopy(trials)
+    del old[0]["metrics"]["features"]
+    request = {"folds": 2, "seeds": 1, "seed": 0, "tolerance": 0.05, "weights": {}}
+    again = rank_search({"plan": plan, "request": request, "trials": old})
+    assert all(row["evidence"]["imposed_bits"] is None for row in again["rows"])
+    assert sum(row["posterior"] for row in again["rows"]) == pytest.approx(1.0)
+    more = copy.deepcopy(trials)
+    more[0]["metrics"]["features"]["log2_evidence"] = [0.0, bits[1] + 10.0]
+    higher = rank_search({"plan": plan, "request": request, "trials": more})
+    posterior = {row["evidence"]["name"]: row["posterior"] for row in higher["rows"]}
+    assert posterior["D1"] > rows["D1"]["posterior"]

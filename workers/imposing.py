@@ -1,0 +1,128 @@
+"""What imposing its group does to the predictors of a candidate, from the trials of a search.
+
+Vectors: the marginal likelihood of a Gaussian process under each group. Images: the evidence of read-outs of the
+features of the network without symmetry, and the held-out losses of networks that were built with each group.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from models.groups.action import is_trivial
+from workers.evidence.combination import Kind, Weights, kernel_signal, kernel_trust, weights_for
+from workers.evidence.verdicts import ClassEvidence
+from workers.folds import Array
+from workers.intervals import mean_and_error
+
+Trials = dict[int, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Imposed:
+    """`bits` (None: not known for every candidate): log2 of the evidence under each candidate's group over that under
+    none, by position. `trust`: how far they count. `unlearned`: whether they count where no witness has learned
+    anything. `weights`: what they and the other terms weigh."""
+
+    bits: dict[int, float] | None
+    trust: float
+    unlearned: bool
+    weights: Weights
+
+    def of(self, position: int) -> float | None:
+        """Bits for the candidate at a position."""
+        return None if self.bits is None else self.bits[position]
+
+
+def imposed(plan: dict[str, Any], done: Trials, evidence: Sequence[ClassEvidence]) -> Imposed:
+    """What is known of imposing the groups of the trials that are done; `evidence`: of the plan's classes."""
+    metrics = [t["metrics"] for _, t in sorted(done.items())]
+    if done and plan["nodes"][0]["spec"]["domain"] == "image2d":
+        bits = _feature_bits(plan, done, {c for c, e in enumerate(evidence) if e.support == "not_shown"})
+        # Held-out labels were explained or not, whether or not the network itself beat the best constant.
+        kind: Kind = "none" if bits is None else "features"
+        return Imposed(bits, 1.0, True, weights_for(kind, images=True))
+    if not done or not is_trivial(plan["nodes"][min(done)]["spec"]) or any("log2_evidence" not in m for m in metrics):
+        return Imposed(None, 1.0, False, weights_for("none"))
+    first = float(done[min(done)]["metrics"]["log2_evidence"])
+    bits = {p: float(t["metrics"]["log2_evidence"]) - first for p, t in done.items()}
+    kind = "classes" if metrics[0].get("kernel_task") == "classification" else "regression"
+    return Imposed(bits, kernel_trust(metrics), kernel_signal(metrics), weights_for(kind))
+
+
+def _feature_bits(plan: dict[str, Any], done: Trials, unshown: set[int]) -> dict[int, float] | None:
+    """The bits of read-outs for each candidate, from the trials without symmetry; None where one has none.
+
+    Features of poses that the data does not show mean nothing: groups with such elements (`unshown` classes) get 0.
+    """
+    found: dict[int, float] = {}
+    for trial in done.values():
+        said = trial["metrics"].get("features", {}).get("log2_evidence", [])
+        found |= {p: float(bits) for p, bits in enumerate(said) if bits is not None and p in done}
+    if set(found) != set(done):
+        return None
+    return {p: 0.0 if unshown & set(plan["nodes"][p]["classes"]) else bits for p, bits in found.items()}
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Held-out bits per sample by which a network beats those of trained subgroups, with the standard error."""
+
+    bits: float
+    error: float
+    against: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """For a row of the ranking."""
+        return {"bits": self.bits, "error": self.error, "against": list(self.against)}
+
+
+def paired_losses(plan: dict[str, Any], done: Trials) -> dict[int, Paired]:
+    """For each candidate whose network was trained, and that has a trained subgroup, what its network gains.
+
+    The losses of the largest trained subgroups (those that no other trained subgroup contains) are averaged and
+    compared row by row. The standard error is the larger of that over clusters and that over folds: networks differ
+    by chance as samples do.
+    """
+    below = _below(plan)
+    losses = {p: _bits_lost(t) for p, t in done.items() if "spared" not in t["metrics"] and "base.npy" in t["arrays"]}
+    found = {}
+    for p, own in losses.items():
+        under = [q for q in losses if q in below[p] and losses[q].shape == own.shape]
+        largest = [q for q in under if not any(q in below[r] for r in under)]
+        if not largest:
+            continue
+        gains = np.mean([losses[q] for q in largest], axis=0) - own
+        names = tuple(str(plan["nodes"][q]["name"]) for q in largest)
+        found[p] = Paired(float(gains.mean()), _error(gains, done[p]["arrays"]), names)
+    return found
+
+
+def _below(plan: dict[str, Any]) -> list[set[int]]:
+    """Positions of the proper subgroups of each node, from the pairs (smaller, larger) of `covers`."""
+    below: list[set[int]] = [set() for _ in plan["nodes"]]
+    for _ in plan["nodes"]:
+        for small, large in plan["covers"]:
+            below[large] |= {small} | below[small]
+    return below
+
+
+def _bits_lost(trial: dict[str, Any]) -> Array:
+    """Held-out loss in bits of each row of the candidate's own network; targets by a Gaussian code of its own width."""
+    own: Array = np.load(trial["arrays"]["base.npy"], allow_pickle=False)[0].astype(float)
+    if "r2" not in trial["metrics"]:
+        return own
+    return np.asarray(0.5 * (own / max(float(own.mean()), 1e-12) / math.log(2.0) + np.log2(max(own.mean(), 1e-12))))
+
+
+def _error(gains: Array, arrays: dict[str, str]) -> float:
+    _, error, _ = mean_and_error(gains, np.load(arrays["cluster.npy"], allow_pickle=False))
+    if "fold.npy" not in arrays:
+        return error
+    fold = np.load(arrays["fold.npy"], allow_pickle=False)
+    means = np.array([gains[fold == k].mean() for k in np.unique(fold)])
+    return max(error, float(means.std(ddof=1) / math.sqrt(len(means)))) if len(means) > 1 else error
