@@ -17,6 +17,7 @@ SAMPLES = 12
 BINS = 20
 MAX_VALUES = 64
 MAX_SIDE = 96
+FEW_GREYS = 15  # images of integers no larger than this hold marks, not brightness
 
 
 def make_preview(manifest: dict[str, Any], x_path: Path, target: Target) -> dict[str, Any]:
@@ -88,13 +89,13 @@ def _histograms(target: Target, names: list[str] | None) -> list[dict[str, Any]]
 
 
 def _thumbnails(images: NDArray[Any]) -> list[str]:
-    """PNG data URLs of images (k, c, h, w); other than uint8 is scaled to the range of the images shown."""
+    """PNG data URLs of images (k, c, h, w), scaled to the range of those shown unless uint8 of many values."""
     from PIL import Image
 
     images = images[:, :3] if images.shape[1] in (3, 4) else images[:, :1]
     step = max(1, -(-max(images.shape[2:]) // MAX_SIDE))
     images = images[:, :, ::step, ::step]
-    if images.dtype != np.uint8 or images.max() <= 1:
+    if images.dtype != np.uint8 or images.max() <= FEW_GREYS:
         low, high = float(images.min()), float(images.max())
         images = ((images.astype(np.float64) - low) * (255 / (high - low) if high > low else 0)).astype(np.uint8)
     urls: list[str] = []

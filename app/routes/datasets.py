@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.db.repositories import datasets as repository
@@ -15,12 +15,10 @@ from app.pagination import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, encode_c
 from app.schemas.common import problems
 from app.schemas.datasets import UPLOAD_BODY, DatasetId, DatasetItem, DatasetList, DatasetPreview
 from app.schemas.groups import OfferedGroups
-from app.services import datasets
+from app.services import datasets, offered
 from app.services.datasets import Accepted
 from app.settings import Settings
 from app.uploads import incoming_folder, receive_upload
-from models.groups.entries import Samples
-from models.groups.offered import offered_groups
 
 router = APIRouter(prefix="/v1", tags=["datasets"])
 
@@ -97,19 +95,18 @@ def preview_dataset(dataset_id: DatasetId, principal: ReadAccess, reader: Reader
     responses=problems(404),
     summary="Groups to search for in a data set",
 )
-def list_offered_groups(dataset_id: DatasetId, principal: ReadAccess, reader: Reader) -> Any:
+def list_offered_groups(
+    dataset_id: DatasetId,
+    principal: ReadAccess,
+    reader: Reader,
+    usual: Annotated[bool, Query(description="Leave out the groups that are rarely asked for.")] = False,
+) -> Any:
     """The groups that can be named as they stand for this data, and which lies in which.
 
     There are more: about chosen coordinates, products and custom groups, see the candidates of a search.
     """
     row = datasets.get(reader, principal.owner, dataset_id)
-    outputs = len(row.classes) if row.classes else row.target_dim or 1
-    return _offered(Samples(row.domain, tuple(row.x_shape), row.task, outputs))
-
-
-@lru_cache(maxsize=64)
-def _offered(samples: Samples) -> dict[str, Any]:
-    return offered_groups(samples)
+    return offered.for_dataset(row, usual=usual)
 
 
 @router.delete("/datasets/{dataset_id}", status_code=204, responses=problems(404, 409), summary="Delete a data set")

@@ -65,9 +65,12 @@ class OfferedGroup(BaseModel):
     centred: bool = Field(description="Images: whether it is offered about the centre alone, without translations.")
     interpolated: bool = Field(description="Whether some of its elements move samples by interpolation.")
     usual: bool = Field(description="Whether it is among the groups to show first.")
-    contains: list[str] = Field(description="The other groups of this list that lie in it.", examples=[["T", "C2"]])
+    contains: list[str] = Field(description="The other groups that lie in it.", examples=[["T", "C2"]])
+    place: float = Field(description="Where it stands in its row of a diagram, 0 in the middle.", examples=[-0.5])
+    row: int = Field(description="Its row in a diagram, from 0: smaller groups stand below larger ones.", examples=[2])
 
 
 class OfferedGroups(BaseModel):
     items: list[OfferedGroup] = Field(description="Smallest groups first, each group once.")
+    covers: list[tuple[int, int]] = Field(description="Pairs [lower, upper] of items with none between them.")
     auto: list[str] = Field(description='What `"candidates": "auto"` stands for; empty where nothing is usual.')

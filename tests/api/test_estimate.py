@@ -150,3 +150,20 @@ def test_the_groups_offered_for_a_data_set(client: TestClient, rows: Rows) -> No
     assert "swap" in items["D4"]["labels"]
     assert {"T", "C2", "C4", "D2"} < set(items["D4"]["contains"])
     assert client.get("/v1/datasets/ds_nothing/groups").status_code == 404
+
+
+def test_the_usual_groups_are_drawn_as_a_lattice_of_their_own(client: TestClient, rows: Rows) -> None:
+    address = f"/v1/datasets/{rows.dataset()}/groups"
+    every = client.get(address).json()
+    usual = client.get(address, params={"usual": True}).json()
+    names = [item["name"] for item in usual["items"]]
+    assert {"D4", "C3", "SO(2)"} < set(names)
+    assert "C13" not in names
+    assert "C13" in {item["name"] for item in every["items"]}
+    covers = {(names[lower], names[upper]) for lower, upper in usual["covers"]}
+    assert {("T", "C2"), ("C2", "C4"), ("C4", "D4"), ("C8", "SO(2)"), ("SO(2)", "O(2)")} <= covers
+    assert not {("T", "C4"), ("C2", "D4"), ("C4", "SO(2)")} & covers
+    rows_of = {item["name"]: item["row"] for item in usual["items"]}
+    assert all(rows_of[lower] < rows_of[upper] for lower, upper in covers)
+    places = {(item["row"], item["place"]) for item in usual["items"]}
+    assert len(places) == len(names)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -36,9 +35,6 @@ def test_narrow_screens_need_no_sideways_scrolling(
     page = open_page(f"{service.url}/searches/{search_id}", width=390, scheme=scheme)
     expect(page.locator("#elements svg.defect")).to_have_count(6)
     assert scroll_width(page) == 390
-    page.goto(f"{service.url}/")
-    expect(page.locator("#searches tbody tr").first).to_be_visible()
-    assert scroll_width(page) == 390
 
 
 def test_what_a_user_typed_stays_text(service: Service, open_page: OpenPage) -> None:
@@ -48,8 +44,10 @@ def test_what_a_user_typed_stays_text(service: Service, open_page: OpenPage) -> 
     expect(page.locator("#name")).to_have_text(HOSTILE)
     expect(page.locator("#facts")).to_contain_text(HOSTILE)
     page.goto(f"{service.url}/")
-    expect(page.locator("#searches tbody tr", has_text=HOSTILE).first).to_be_visible()
-    expect(page.locator("#datasets li", has_text=HOSTILE).first).to_be_visible()
+    expect(page.locator("#latest li", has_text=HOSTILE).first).to_be_visible()
+    for path, name in (("searches", "Searches"), ("datasets", "Data sets"), ("rankings", "Candidates")):
+        page.goto(f"{service.url}/{path}")
+        expect(page.get_by_role("table", name=name).get_by_text(HOSTILE).first).to_be_visible()
     assert page.locator("img[src=x]").count() == 0
 
 
@@ -77,37 +75,6 @@ def test_a_search_that_does_not_exist_is_said_to_be_missing(
     complaints.expected_status = {404}
     page = open_page(f"{service.url}/searches/nothing")
     expect(page.locator("#notice")).to_have_text("There is no such search.")
-
-
-def test_a_file_becomes_a_search(service: Service, open_page: OpenPage, tmp_path: Path) -> None:
-    rng = np.random.default_rng(3)
-    x = rng.normal(size=(40, 8, 8)).astype(np.float32)
-    np.savez(tmp_path / "forty.npz", x=x, y=(x.mean((1, 2)) > 0).astype(np.int64))
-    page = open_page(f"{service.url}/")
-    page.locator("#file").set_input_files(tmp_path / "forty.npz")
-    page.get_by_role("button", name="Upload").click()
-    expect(page.locator("#dataset-facts")).to_contain_text("image2d")
-    expect(page.locator("#dataset-facts")).to_contain_text("40")
-    page.get_by_label("These:").check()
-    page.locator("#catalogue").get_by_label("C2", exact=False).first.check()
-    page.get_by_label("and their subgroups").uncheck()
-    page.locator("#search-name").fill("from the form")
-    page.get_by_role("button", name="Start the search").click()
-    page.wait_for_url("**/searches/*")
-    expect(page.locator("#name")).to_have_text("from the form")
-    expect(page.locator("svg.lattice .node")).to_have_count(2)
-
-
-def test_a_refused_file_is_explained(
-    service: Service, open_page: OpenPage, tmp_path: Path, complaints: Complaints
-) -> None:
-    complaints.expected_status = {400, 422}
-    np.savez(tmp_path / "one_class.npz", x=np.random.default_rng(0).normal(size=(20, 6, 6)), y=np.zeros(20, np.int64))
-    page = open_page(f"{service.url}/")
-    page.locator("#file").set_input_files(tmp_path / "one_class.npz")
-    page.get_by_role("button", name="Upload").click()
-    expect(page.locator("#upload-error")).to_contain_text("class")
-    expect(page.locator("#search")).to_be_hidden()
 
 
 def test_the_api_is_described_without_anything_from_elsewhere(service: Service, open_page: OpenPage) -> None:

@@ -89,12 +89,16 @@ def page(
     if filters.dataset_id is not None:
         query = query.where(Search.dataset_id == filters.dataset_id)
     if filters.group is not None or filters.verdict is not None:
-        candidate = select(Trial.id).where(Trial.search_id == Search.id)
+        candidate = select(Trial.id)
         if filters.group is not None:
             candidate = candidate.where(Trial.group == filters.group)
         if filters.verdict is not None:
             candidate = candidate.where(Trial.verdict == filters.verdict)
-        query = query.where(exists(candidate))
+        if filters.group is not None and filters.verdict is not None:
+            # Few candidates have both, and the index finds them; SQLite would look through them all for every search.
+            query = query.where(Search.id.in_(candidate.with_only_columns(Trial.search_id)))
+        else:
+            query = query.where(exists(candidate.where(Trial.search_id == Search.id)))
     if after is not None:
         query = query.where(Search.id < after if newest else Search.id > after)
     rows = session.execute(query.order_by(Search.id.desc() if newest else Search.id).limit(limit)).all()

@@ -12,6 +12,12 @@ export class ApiError extends Error {
   }
 }
 
+// What went wrong in words, with the fields that the service names.
+export function explain(error) {
+  const named = (error.errors ?? []).map((item) => [item.pointer, item.detail].filter(Boolean).join(": "));
+  return [...(named.some((text) => text.includes(error.message)) ? [] : [error.message]), ...named].join(" ");
+}
+
 function authorization() {
   const key = sessionStorage.getItem(STORE);
   return key ? { Authorization: `Bearer ${key}` } : {};
@@ -24,7 +30,7 @@ function askForKey(wrong) {
     const input = el("input", { id: "api-key", type: "password", autocomplete: "off", required: true, spellcheck: "false" });
     const dialog = el(
       "dialog",
-      { class: "key-dialog", "aria-labelledby": "key-title" },
+      { class: "dialog key-dialog", "aria-labelledby": "key-title" },
       el(
         "form",
         { method: "dialog" },
@@ -85,22 +91,25 @@ export async function request(path, options) {
   return response.status === 204 ? null : response.json();
 }
 
-// Upload with progress, which fetch cannot report. onprogress receives a fraction.
-export function upload(path, form, onprogress) {
+// Upload with progress, which fetch cannot report. onprogress receives bytes sent and bytes in all.
+// Resolves to {body, created}: whether the upload made what it answers with; rejects with an AbortError when stopped.
+export function upload(path, form, onprogress, signal) {
   const once = () =>
     new Promise((resolve, reject) => {
       const call = new XMLHttpRequest();
+      signal.addEventListener("abort", () => call.abort());
+      call.addEventListener("abort", () => reject(new DOMException("The upload was stopped.", "AbortError")));
       call.open("POST", path);
       call.setRequestHeader("Accept", "application/json");
       for (const [name, value] of Object.entries(authorization())) call.setRequestHeader(name, value);
-      call.upload.addEventListener("progress", (event) => event.lengthComputable && onprogress(event.loaded / event.total));
+      call.upload.addEventListener("progress", (event) => event.lengthComputable && onprogress(event.loaded, event.total));
       call.addEventListener("error", () => reject(new ApiError(0, { detail: "The connection to the service was lost." })));
       call.addEventListener("load", () => resolve(new Response(call.responseText, { status: call.status })));
       call.send(form);
     });
   return authorized(once).then(async (response) => {
     if (!response.ok) throw new ApiError(response.status, await problemOf(response));
-    return response.json();
+    return { body: await response.json(), created: response.status === 201 };
   });
 }
 

@@ -65,8 +65,8 @@ export function moment(text) {
 
 // "D4" as letter and index, as in print; names of another form are left as they are.
 export function groupParts(name) {
-  const match = /^([A-Z])_?(\d+|[a-z])(\w*)$/.exec(name ?? "");
-  return match ? { letter: match[1], index: match[2] + match[3] } : { letter: name ?? DASH, index: "" };
+  const match = /^([A-Z])_?(\d+\w*|[a-z])$/.exec(name ?? "");
+  return match ? { letter: match[1], index: match[2] } : { letter: name ?? DASH, index: "" };
 }
 
 export function groupName(name) {

@@ -1,133 +1,96 @@
-// The overview: searches and data sets, and the form that asks a new question.
+// The overview: what runs, and the latest answers; for a first visit, three steps and an example.
 
-import { request } from "./api.js";
-import { byId, el, notice, show, svg } from "./dom.js";
-import { count, groupName, moment, percent } from "./format.js";
-import { prepareForm, useDataset } from "./form.js";
-import { badge, stateBadge } from "./verdicts.js";
+import { explain, request, upload } from "./api.js";
+import { progressBar } from "./bars.js";
+import { byId, el, notice, show } from "./dom.js";
+import { duration, groupParts, moment, percent } from "./format.js";
+import { badge, stateBadge, verdictClass } from "./verdicts.js";
 
-const ACTIVE = ["queued", "running", "cancelling"];
-const names = new Map();
-let searches = [];
-let older = null;
+const ACTIVE_PAUSE = 2000;
+const IDLE_PAUSE = 15000;
+const LATEST = 6;
+const EXAMPLE = { name: "Tic-tac-toe: has x won?", candidates: [{ group: "D4", translations: false }], include_subgroups: true };
 
-const cell = (label, ...children) => el("td", { "data-label": label }, ...children);
-const wordsCell = (label, ...children) => el("td", { "data-label": label, class: "words-cell" }, ...children);
+const pageOf = (search) => `/searches/${encodeURIComponent(search.id)}`;
 
-function answerOf(search) {
-  if (ACTIVE.includes(search.state)) {
-    const fraction = search.progress?.fraction ?? 0;
-    return el(
-      "span",
-      { class: "numbers" },
-      svg(
-        "svg",
-        { viewBox: "0 0 100 8", class: "bar", preserveAspectRatio: "none", "aria-hidden": "true" },
-        svg("rect", { class: "bar-back", width: 100, height: 8 }),
-        svg("rect", { class: "bar-fill", width: 100 * fraction, height: 8 }),
-      ),
-      percent(fraction),
-    );
-  }
-  if (search.state !== "done") return el("span", { class: "quiet" }, search.error ?? "–");
-  if (!search.best) return el("span", { class: "quiet" }, "undecided");
-  return el("span", { class: "answer-cell" }, groupName(search.best.group), " ", badge(search.best.verdict));
+function activeItem(search) {
+  const { done, total, fraction, eta_seconds: eta } = search.progress;
+  const left = typeof eta === "number" ? `, about ${duration(eta)} left` : "";
+  return el(
+    "li",
+    {},
+    el("div", { class: "active-head" }, el("a", { href: pageOf(search) }, search.name), stateBadge(search.state)),
+    progressBar(fraction, `Progress of ${search.name}`),
+    el("span", { class: "quiet" }, `${search.dataset_name} · ${done} of ${total} candidates done${left}`),
+  );
 }
 
-function drawSearches() {
-  if (!searches.length) {
-    byId("searches").replaceChildren(el("p", { class: "empty" }, "No searches yet. Upload a data set below and start the first one."));
-    return;
-  }
-  const rows = searches.map((search) =>
+function answerCard(search) {
+  const { letter, index } = groupParts(search.best?.group ?? "?");
+  const verdict = search.best?.verdict ?? "undetermined";
+  return el(
+    "li",
+    { class: `answer-card ${verdictClass(verdict)}` },
+    el("div", { class: "answer-card-tile", "aria-hidden": "true" }, el("span", { class: "group" }, letter, index ? el("sub", {}, index) : null)),
     el(
-      "tr",
-      {},
-      el("th", { scope: "row" }, el("a", { href: `/searches/${encodeURIComponent(search.id)}` }, search.name || search.id)),
-      wordsCell("Data", names.get(search.dataset_id) ?? search.dataset_id),
-      cell("State", stateBadge(search.state)),
-      cell("Answer", answerOf(search)),
-      cell("Asked", moment(search.created_at)),
-    ),
-  );
-  byId("searches").replaceChildren(
-    el(
-      "table",
-      { class: "cards" },
-      el("thead", {}, el("tr", {}, ["Search", "Data", "State", "Answer", "Asked"].map((name) => el("th", { scope: "col" }, name)))),
-      el("tbody", {}, rows),
+      "div",
+      { class: "answer-card-words" },
+      el("h3", {}, el("a", { href: pageOf(search) }, search.name)),
+      el("p", { class: "answer-card-sentence" }, search.summary),
+      el("p", { class: "quiet answer-card-facts" }, badge(verdict), typeof search.best?.posterior === "number" ? ` posterior ${percent(search.best.posterior)}` : "", ` · ${search.dataset_name} · `, moment(search.finished_at)),
     ),
   );
 }
 
-async function loadSearches() {
-  const page = await request("/v1/searches?limit=20");
-  const fresh = new Set(page.items.map((search) => search.id));
-  const kept = searches.slice(20).filter((search) => !fresh.has(search.id));
-  if (!kept.length) older = page.next_cursor;
-  searches = [...page.items, ...kept];
-  show(byId("more"), Boolean(older));
-  drawSearches();
-}
+const list = (name, items) => el("ul", { class: name }, items);
 
-async function loadOlder() {
-  const page = await request(`/v1/searches?limit=20&cursor=${encodeURIComponent(older)}`);
-  searches = [...searches, ...page.items];
-  older = page.next_cursor;
-  show(byId("more"), Boolean(older));
-  drawSearches();
-}
-
-function drawDatasets(datasets) {
-  if (!datasets.length) {
-    byId("datasets").replaceChildren(el("p", { class: "empty" }, "No data sets yet."));
-    return;
-  }
-  const items = datasets.map((dataset) =>
-    el(
-      "li",
-      {},
-      el(
-        "div",
-        {},
-        el("strong", {}, dataset.name),
-        el("small", {}, `${count(dataset.n)} × ${dataset.x_shape.join(" × ")} · ${dataset.domain} · ${dataset.task}`),
-      ),
-      el("button", { type: "button", onclick: () => useDataset(dataset), "aria-label": `Use ${dataset.name} for a new search` }, "Use"),
-    ),
+async function refresh() {
+  const [running, queued, done] = await Promise.all(
+    ["state=running&limit=20", "state=queued&limit=20", `state=done&limit=${LATEST}`].map((filter) => request(`/v1/searches?${filter}`)),
   );
-  byId("datasets").replaceChildren(el("ul", { class: "datasets" }, items));
-}
-
-async function loadDatasets() {
-  const { items } = await request("/v1/datasets?limit=100");
-  names.clear();
-  for (const dataset of items) names.set(dataset.id, dataset.name);
-  drawDatasets(items);
-  drawSearches();
-  return items;
+  const active = [...running.items, ...queued.items];
+  const empty = !active.length && !done.items.length;
+  show(byId("steps-panel"), empty);
+  show(byId("example-panel"), empty || byId("example-status").textContent !== "");
+  show(byId("active-panel"), !empty);
+  byId("active").replaceChildren(active.length ? list("active", active.map(activeItem)) : el("p", { class: "quiet" }, "Nothing is running. ", el("a", { href: "/new" }, "Start a search")));
+  byId("latest").replaceChildren(done.items.length ? list("cards-grid", done.items.map(answerCard)) : el("p", { class: "empty" }, "Answers stand here when the first search has finished."));
+  return active.length > 0;
 }
 
 async function poll() {
+  let active = false;
   try {
-    await loadSearches();
+    active = await refresh();
     notice(byId("notice"), "");
   } catch (error) {
-    notice(byId("notice"), error.message);
+    notice(byId("notice"), explain(error));
   }
-  const pause = searches.some((search) => ACTIVE.includes(search.state)) ? 2000 : 15000;
-  setTimeout(poll, pause);
+  setTimeout(poll, active ? ACTIVE_PAUSE : IDLE_PAUSE);
 }
 
-async function start() {
-  byId("more").addEventListener("click", () => loadOlder().catch((error) => notice(byId("notice"), error.message)));
+async function searchExample() {
+  const [button, status] = [byId("example"), byId("example-status")];
+  button.disabled = true;
+  notice(byId("notice"), "");
   try {
-    prepareForm(await loadDatasets(), loadDatasets);
+    status.textContent = "Sending the boards …";
+    const boards = await fetch("/examples/tic_tac_toe.npz").then((response) => response.blob());
+    const form = new FormData();
+    form.set("name", "Tic-tac-toe, final boards");
+    form.set("domain", "image2d");
+    form.set("task", "classification");
+    form.set("file", boards, "tic_tac_toe.npz");
+    const { body } = await upload("/v1/datasets", form, () => {}, new AbortController().signal);
+    status.textContent = "Starting the search …";
+    const search = await request("/v1/searches", { method: "POST", json: { ...EXAMPLE, dataset_id: body.id } });
+    location.assign(pageOf(search));
   } catch (error) {
-    byId("datasets").replaceChildren();
-    notice(byId("notice"), error.message);
+    notice(byId("notice"), explain(error));
+    status.textContent = "";
+    button.disabled = false;
   }
-  await poll();
 }
 
-start();
+byId("example").addEventListener("click", searchExample);
+poll();

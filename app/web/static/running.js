@@ -109,11 +109,11 @@ export function runningView() {
     const training = trainings.get(item.candidate_id);
     const last = lineOf(training).at(-1);
     const cell = (label, ...children) => el("td", { "data-label": label }, ...children);
-    const trying = item.attempt > 1 ? el("small", {}, ` attempt ${item.attempt}`) : null;
+    const trying = item.attempt > 1 ? [" ", el("small", {}, `attempt ${item.attempt}`)] : null;
     return el(
       "tr",
       { "data-candidate": item.candidate_id },
-      el("th", { scope: "row", title: item.title }, groupName(item.group), item.labels === "trivial" ? null : el("small", {}, ` ${item.labels}`), item.translations === false ? el("small", {}, " centre") : null),
+      el("th", { scope: "row", title: item.title }, groupName(item.group), item.labels === "trivial" ? null : [" ", el("small", {}, item.labels)], item.translations === false ? [" ", el("small", {}, "centre")] : null),
       cell("State", item.spared ? el("span", { class: "badge" }, "spared") : badge(null, item.state), trying),
       cell("Epoch", last && !item.spared ? el("span", { class: "numbers" }, bar(item.state === "done" ? 1 : last[0] / training.epochs), `${count(last[0])} of ${count(training.epochs)}`) : "–"),
       cell("Held-out loss", last ? fixed(last[1]) : "–"),

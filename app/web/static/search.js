@@ -229,6 +229,7 @@ async function start() {
     return;
   }
   drawHeading();
+  document.getElementById(location.hash.slice(1))?.scrollIntoView(); // a candidate's row, made after the page
   performance.mark("interactive");
   if (!isFinal()) watch();
 }

@@ -1,0 +1,48 @@
+// What a search would do and take, before it is started.
+
+import { el } from "./dom.js";
+import { count, duration, groupName, magnitude } from "./format.js";
+
+const FOLDED = 8;
+
+const about = (time) => (time ? `about ${duration(time.value)}` : "Time unknown");
+
+function basisInWords({ kind, workers }) {
+  const by = workers > 1 ? `, shared by ${workers} workers` : "";
+  if (kind === "similar_trials") return `As long as similar trainings took on this service${by}.`;
+  if (kind === "scaled_by_operations") return `Scaled by operations from trainings of other sizes on this service${by}: a rough guess.`;
+  return "Nothing has been trained on this service yet, so nothing is known of its speed.";
+}
+
+function candidateTable(candidates) {
+  const row = (item) =>
+    el(
+      "tr",
+      {},
+      el("th", { scope: "row", title: item.title }, groupName(item.group), item.labels === "trivial" ? null : [" ", el("small", {}, item.labels)], item.translations === false ? [" ", el("small", {}, "centre")] : null),
+      el("td", { title: `${count(item.parameters)} parameters` }, magnitude(item.flops)),
+      el("td", {}, String(item.elements)),
+      el("td", {}, item.seconds ? duration(item.seconds.value) : "–"),
+    );
+  const headings = [
+    ["Group", null],
+    ["Operations", "Of one network on one sample"],
+    ["Tested", "Classes of elements that are tested for it"],
+    ["Time", null],
+  ];
+  return el("table", { class: "cost-table", "aria-label": "Candidates and what they take" }, el("thead", {}, el("tr", {}, headings.map(([name, title]) => el("th", { scope: "col", title }, name)))), el("tbody", {}, candidates.map(row)));
+}
+
+// estimate: as POST /v1/searches/estimate gives it.
+export function costPanel(estimate) {
+  const { candidates, elements, seconds, basis, warnings } = estimate;
+  const table = candidateTable(candidates);
+  return [
+    el("p", { class: "cost-total" }, el("strong", {}, about(seconds)), seconds ? el("small", {}, ` ${duration(seconds.low)} to ${duration(seconds.high)} for eight in ten`) : null),
+    el("p", { class: "quiet" }, basisInWords(basis)),
+    el("p", {}, `${candidates.length} ${candidates.length === 1 ? "network is" : "networks are"} trained, one for each group, and ${elements.length} ${elements.length === 1 ? "element is" : "elements are"} tested on held-out data.`),
+    estimate.label_actions_to_find ? el("p", { class: "notice notice-plain" }, "One network without symmetry is trained first, to find how labels move. Each action it finds adds candidates that are not counted here.") : null,
+    candidates.length > FOLDED ? el("details", {}, el("summary", {}, "Each candidate"), table) : table,
+    ...warnings.map((warning) => el("p", { class: "notice notice-warning" }, warning)),
+  ].filter(Boolean);
+}
