@@ -94,10 +94,11 @@ def get_gallery(search_id: SearchId, principal: ReadAccess, reader: Reader, stor
     responses=problems(404, 409),
     summary="The report, as one HTML file",
 )
-def get_report(search_id: SearchId, principal: ReadAccess, reader: Reader) -> HTMLResponse:
-    """Answer, lattice, candidates, elements and methods of a finished search; needs no other file, and prints."""
+def get_report(search_id: SearchId, principal: ReadAccess, reader: Reader, storage: CurrentStorage) -> HTMLResponse:
+    """Answer, lattice, candidates, elements, samples, curves and methods of a finished search; needs no other file, and
+    prints."""
     with reader() as session:
-        page = report.render(session, principal.owner, search_id)
+        page = report.render(session, storage, principal.owner, search_id)
     name = f'inline; filename="{search_id}.html"'
     return HTMLResponse(page, headers={"Content-Security-Policy": report.REPORT_CSP, "Content-Disposition": name})
 

@@ -1,7 +1,9 @@
-"""Where the marks of a report's pictures stand, in pixels: the lattice, larger groups above, and spectra."""
+"""Where the marks of a report's pictures stand, in pixels: the lattice, spectra, learning curves."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 NODE_WIDTH, NODE_HEIGHT, GAP_X, GAP_Y = 96, 46, 14, 40
@@ -84,3 +86,52 @@ def spectrum_picture(spectrum: dict[str, Any], tolerance: float) -> dict[str, An
         "points": points,
         "ticks": [{"at": mark, "x": x(mark)} for mark in marks],
     }
+
+
+def curves_picture(items: Sequence[Mapping[str, Any]], best: str | None) -> dict[str, Any] | None:
+    """Pixels of the learning curves: {width, height, lines: [{group, kind, points, band}], sizes, losses}; None where
+    none has two sizes. kind: best, reference (no symmetry) or other."""
+    drawn = [item for item in items if len(item.get("sizes") or []) > 1]
+    if not drawn:
+        return None
+    sizes = sorted({size for item in drawn for size in item["sizes"]})
+    ends = [_ends(loss) for item in drawn for loss in item["loss_bits"]]
+    least, most = min(low for low, _, _ in ends), max(high for _, _, high in ends)
+
+    def x(size: float) -> float:
+        share = (math.log(size) - math.log(sizes[0])) / (math.log(sizes[-1]) - math.log(sizes[0]))
+        return round(2 * MARGIN + (PLOT_WIDTH - 3 * MARGIN) * share, 1)
+
+    def y(loss: float) -> float:
+        return round(8 + (PLOT_HEIGHT - 34) * (most - loss) / ((most - least) or 1.0), 1)
+
+    def kind(item: Mapping[str, Any]) -> str:
+        if item["candidate_id"] == best:
+            return "best"
+        return "reference" if item.get("against") == item["candidate_id"] else "other"
+
+    lines = []
+    for item in sorted(drawn, key=lambda item: ("other", "reference", "best").index(kind(item))):
+        curve = [(x(size), [y(end) for end in _ends(loss)])
+                 for size, loss in zip(item["sizes"], item["loss_bits"], strict=True)]  # fmt: skip
+        lines.append({
+            "group": item["group"],
+            "kind": kind(item),
+            "points": " ".join(f"{at},{mean}" for at, (_, mean, _) in curve),
+            "band": " ".join([*(f"{at},{low}" for at, (low, _, _) in curve),
+                              *(f"{at},{high}" for at, (_, _, high) in reversed(curve))]),
+        })  # fmt: skip
+    apart = [size for k, size in enumerate(sizes) if k == 0 or x(size) - x(sizes[k - 1]) > MARGIN]
+    return {
+        "width": PLOT_WIDTH,
+        "height": PLOT_HEIGHT,
+        "lines": lines,
+        "sizes": [{"at": size, "x": x(size)} for size in apart],
+        "losses": [{"at": loss, "y": y(loss)} for loss in (least, (least + most) / 2, most)],
+    }
+
+
+def _ends(loss: Mapping[str, Any]) -> list[float]:
+    """Lower end, mean and upper end of an interval that may have no ends."""
+    mean = float(loss["mean"])
+    return [mean if loss.get(name) is None else float(loss[name]) for name in ("low", "mean", "high")]

@@ -13,17 +13,23 @@ from app.db.repositories import searches
 from app.errors import Problem
 from app.services import evidence
 from app.services.curves import curves
-from app.services.pictures import WIDEST_DEFECT, lattice_picture, spectrum_picture
+from app.services.gallery import gallery
+from app.services.pictures import WIDEST_DEFECT, curves_picture, lattice_picture, spectrum_picture
+from app.services.polar import STANDINGS, polar_pictures, standing
 from app.services.searches import body
+from app.storage import Storage
 
 TEMPLATES = Path(__file__).parent.parent / "web" / "templates"
-# Only its own style sheet; it has no script and asks for nothing.
+# Only its own style sheet and the pictures inside it; it has no script and asks for nothing.
 REPORT_CSP = (
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
 )
+SAMPLES = 6  # elements that are shown on samples
+_FIRST_SHOWN = ("beyond", "unseen", "open", "within", "none")
 
 
-def render(session: Session, owner: str, search_id: str) -> str:
+def render(session: Session, storage: Storage, owner: str, search_id: str) -> str:
     """The report as HTML. Raises a 404 problem for no such search, 409 for one that is not done."""
     row = searches.find(session, owner, search_id)
     if row is None:
@@ -39,17 +45,43 @@ def render(session: Session, owner: str, search_id: str) -> str:
     environment.filters.update(number=number, percent=percent, span=span, moment=moment)
     ranking = evidence.ranking(session, owner, search_id)
     found = evidence.whole(session, owner, search_id)
+    elements = evidence.elements(session, owner, search_id)["items"]
+    lattice = evidence.lattice(session, owner, search_id)
+    learning = curves(session, owner, search_id)["items"]
+    best = next((node for node in lattice["nodes"] if node["rank"] == 1), None)
+    samples = gallery(session, storage, owner, search_id)
     return environment.get_template("report.html").render(
         search=body(row),
         dataset=dataset,
         ranking=ranking,
-        elements=evidence.elements(session, owner, search_id)["items"],
-        lattice=lattice_picture(evidence.lattice(session, owner, search_id)),
+        elements=elements,
+        lattice=lattice_picture(lattice),
+        polars=polar_pictures(elements, ranking["tolerance"]),
+        standings=STANDINGS,
+        gallery=samples,
+        shown_items=_shown(samples, elements, ranking["tolerance"]),
+        orbit=_orbit(samples, best),
         found=found,
         spectra=[spectrum_picture(spectrum, ranking["tolerance"]) for spectrum in found.get("spectrum") or []],
-        curves=[item for item in curves(session, owner, search_id)["items"] if "labels_saved" in item],
+        curves=[item for item in learning if "labels_saved" in item],
+        plot=curves_picture(learning, best["candidate_id"] if best else None),
         widest=WIDEST_DEFECT,
     )
+
+
+def _shown(samples: dict[str, Any], elements: list[dict[str, Any]], tolerance: float) -> list[dict[str, Any]]:
+    """The elements that are shown on samples: those that break something first."""
+    stands = {item["element"]: _FIRST_SHOWN.index(standing(item, tolerance)) for item in elements}
+    items = samples.get("items", [])
+    return sorted(items, key=lambda item: stands.get(item["element"], len(_FIRST_SHOWN)))[:SAMPLES]
+
+
+def _orbit(samples: dict[str, Any], best: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The sample under the elements of the first candidate, where its symmetry is claimed."""
+    if best is None or best["verdict"] not in ("certified", "approximate") or not samples.get("orbit"):
+        return None
+    moved = [one for one in samples["orbit"]["elements"] if best["name"] in one["groups"]]
+    return {"name": best["name"], "elements": moved} if moved else None
 
 
 def number(value: Any, digits: int = 3) -> str:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import itertools
 from html.parser import HTMLParser
+from typing import Any
 
+import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.schemas.evidence import SearchEvidence
 from app.services.hasse import WIDEST, arrange
-from app.services.pictures import spectrum_picture
+from app.services.pictures import curves_picture, spectrum_picture
+from app.services.polar import RADIUS, polar_pictures
 from tests.api.rows import Rows
+from tests.api.test_gallery import KEPT, keep
 
 
 class Page(HTMLParser):
@@ -39,7 +44,7 @@ def test_a_report_stands_alone_and_says_the_answer_first(client: TestClient, row
     assert answer.headers.get_list("content-security-policy") == [answer.headers["content-security-policy"]]
     page = Page(answer.text)
     assert page.addresses == []
-    assert not {"script", "link", "img", "iframe", "form"} & set(page.tags)
+    assert not {"script", "link", "iframe", "form"} & set(page.tags)
     assert page.text.index("Quarter turns.") < page.text.index("Candidates, best first") < page.text.index("Methods")
     for said in ("✓ certified", "90.0 %", "r90", "1,234", "0.01 (−0.01 to 0.03)", "0.9 (0.85 to 0.95)"):
         assert said in page.text
@@ -131,3 +136,58 @@ def test_marks_of_a_spectrum_stay_in_their_picture() -> None:
         assert 0 <= point["high"] <= point["y"] <= point["low"] <= plot["height"]
         assert plot["left"] <= point["x"] <= plot["right"]
     assert plot["zero"] > plot["tolerance"]
+
+
+def test_a_report_shows_the_samples_that_were_kept(client: TestClient, app: FastAPI, rows: Rows) -> None:
+    search = rows.search(rows.dataset(classes=["six", "<b>nine"]), state="done")
+    keep(app, rows, search)
+    answer = client.get(f"/v1/searches/{search}/report")
+    assert "img-src data:" in answer.headers["content-security-policy"]
+    page = Page(answer.text)
+    assert page.addresses[:2] == KEPT["pictures"]
+    assert "witness: six (90.0 %). Moved: label <b>nine, witness: <b>nine (80.0 %); it costs 2.5 bits" in page.text
+    assert "One sample under all of C4" in page.text
+
+
+def test_turns_are_drawn_at_their_angles_and_mirrors_on_their_axes() -> None:
+    def item(
+        element: str, matrix: list[list[float]], value: float | None, angle: float | None = None
+    ) -> dict[str, Any]:
+        defect = {"value": value, "low": value, "high": value}
+        return {"element": element, "matrix": matrix, "angle_degrees": angle, "defect": defect}
+
+    items = [
+        item("r90", [[0, -1], [1, 0]], 1.0, 90.0),
+        item("r180", [[-1, 0], [0, -1]], 0.0, 180.0),
+        item("mx", [[-1, 0], [0, 1]], 0.05),
+        item("md [sign]", [[0, 1], [1, 0]], None),
+        item("other", [[2, 0], [0, 1]], 1.0),
+        {"element": "(0 1)", "matrix": None, "defect": None},
+    ]
+    turns, mirrors, signed = polar_pictures(items, 0.05)
+    quarter, half = turns["rays"]
+    middle = turns["size"] / 2
+    assert [end["at"] for end in quarter["ends"]] == [(middle + RADIUS, middle), (middle - RADIUS, middle)]
+    assert [end["at"] for end in half["ends"]] == [(middle, middle)]
+    assert (quarter["standing"], half["standing"]) == ("beyond", "within")
+    (vertical,) = mirrors["rays"]
+    ring = next(ring for ring in mirrors["rings"] if ring["tolerance"])
+    assert vertical["ends"][0]["at"] == pytest.approx((middle, middle + ring["r"]), abs=0.01)
+    assert (signed["labels"], signed["rays"][0]["standing"]) == ("sign", "none")
+    assert [label["text"] for label in signed["rim"]] == ["45°"]
+    assert polar_pictures(items[-2:], 0.05) == []
+
+
+def test_learning_curves_are_drawn_with_more_labels_to_the_right() -> None:
+    def curve(name: str, losses: list[float], against: str | None = None) -> dict[str, Any]:
+        bits = [{"mean": m, "low": None if m > 0.8 else m - 0.1, "high": None if m > 0.8 else m + 0.1} for m in losses]
+        return {"candidate_id": name, "group": name, "sizes": [100, 200, 400], "loss_bits": bits, "against": against}
+
+    plot = curves_picture([curve("C4", [0.9, 0.5, 0.2]), curve("T", [0.9, 0.8, 0.7], "T"), {"group": "D4"}], "C4")
+    assert plot is not None
+    assert [line["kind"] for line in plot["lines"]] == ["reference", "best"]
+    points = [[float(v) for v in point.split(",")] for point in plot["lines"][1]["points"].split()]
+    assert points[0][0] < points[1][0] < points[2][0]
+    assert points[1][0] - points[0][0] == pytest.approx(points[2][0] - points[1][0], abs=0.2), "doublings are even"
+    assert points[0][1] < points[1][1] < points[2][1], "less loss is lower"
+    assert curves_picture([{"group": "D4", "sizes": [100], "loss_bits": []}], None) is None
