@@ -10,7 +10,7 @@ from rich.console import Console
 
 from app.cli.tables import print_result, watch
 from app.demo.background import BackgroundService, DidNotStart
-from erlangen_client import ErlangenError
+from erlangen_client import Client, ErlangenError
 
 BOARDS = Path(__file__).parent / "tic_tac_toe.npz"
 # The ten subgroups of the square's symmetries. A board has a centre, so nothing is translated.
@@ -31,7 +31,10 @@ def demo(
         console.print("The demo's service was stopped." if stopped else "No demo is running.")
         return
     try:
-        state = _search(service)
+        with console.status("Starting the service and its worker"):
+            client = service.start()
+        with client:
+            state = _search(service, client)
     except (DidNotStart, ErlangenError) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None
@@ -40,9 +43,7 @@ def demo(
         raise typer.Exit(1)
 
 
-def _search(service: BackgroundService) -> str:
-    with console.status("Starting the service and its worker"):
-        client = service.start()
+def _search(service: BackgroundService, client: Client) -> str:
     console.print(f"The service answers at {client.url} (process {service.pid})")
     dataset = client.upload(BOARDS, name="Tic-tac-toe, final boards", domain="image2d", task="classification")
     console.print(f"Sent {dataset.name}: {dataset.n} samples of shape {dataset.x_shape}, classes {dataset.classes}")

@@ -54,9 +54,10 @@ class BackgroundService:
                 start_new_session=True,
             )
         self._note.write_text(json.dumps({"pid": process.pid, "started": start_time(process.pid), "port": port}))
-        client = Client(f"http://127.0.0.1:{port}", patience=0)
-        self._wait_until_ready(client, process)
-        return client
+        url = f"http://127.0.0.1:{port}"
+        with Client(url, patience=0) as probe:
+            self._wait_until_ready(probe, process)
+        return Client(url)
 
     def _wait_until_ready(self, client: Client, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_SECONDS

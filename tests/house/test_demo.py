@@ -54,12 +54,12 @@ def test_the_service_outlives_its_starter_until_it_is_stopped(service: Backgroun
     starter += "print(Service(Path(sys.argv[1])).start().url)"
     command = [sys.executable, "-c", starter, str(service.folder)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
-    client = Client(done.stdout.strip())
-    assert client.alive()
-    assert service.pid is not None
-    assert service.stop()
-    assert not client.alive()
-    assert service.pid is None
+    with Client(done.stdout.strip()) as client:
+        assert client.alive()
+        assert service.pid is not None
+        assert service.stop()
+        assert not client.alive()
+        assert service.pid is None
 
 
 @pytest.mark.slow
@@ -73,7 +73,8 @@ def test_the_demo_finds_the_square(service: BackgroundService) -> None:
     assert "certified" in first
     [page] = set(re.findall(r"http://\S+/searches/\w+", done.stdout))
     url, _, search_id = page.partition("/searches/")
-    assert Client(url).result(search_id).search["best"]["group"] == "D4"
-    stopped = subprocess.run([*command, "--stop"], check=True, capture_output=True, text=True, timeout=60)
-    assert "stopped" in stopped.stdout
-    assert not Client(url).alive()
+    with Client(url) as client:
+        assert client.status(search_id)["best"]["group"] == "D4"
+        stopped = subprocess.run([*command, "--stop"], check=True, capture_output=True, text=True, timeout=60)
+        assert "stopped" in stopped.stdout
+        assert not client.alive()
