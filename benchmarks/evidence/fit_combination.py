@@ -7,7 +7,7 @@ already, but the networks of other groups see what they cannot.
 
     python -m benchmarks.evidence.fit_combination [--kind vectors] [--tasks 366] [--first 10000] [--records FILE]
         [--halves]
-    python -m benchmarks.evidence.fit_combination --kind images [--tasks 90] [--judges 42] [--pairs 8] [--keep FOLDER]
+    python -m benchmarks.evidence.fit_combination --kind images [--tasks 90] [--judges 42] [--pairs 11] [--keep FOLDER]
 
 `--halves`: fit on the odd seeds and judge on the even ones, and the other way round (cross-validation).
 `--records`: a file of JSON lines to which finished tasks are added, so that a fit can be repeated or gone on with.
@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -157,8 +158,7 @@ def _fit_paired(tasks: list[Task], weights: Weights) -> dict[str, Any]:
     return {"tasks": len(tasks), "weight": w, "error": error, "nats_gained": float(gain)}
 
 
-def _images(options: argparse.Namespace) -> None:
-    keep: Path = options.keep
+def _images(options: argparse.Namespace, keep: Path) -> None:
     tasks = [image_tasks.record(seed, keep) for seed in range(options.first, options.first + (options.tasks or 90))]
     judges = [image_tasks.record(seed, keep) for seed in range(_JUDGES, _JUDGES + options.judges)]
     small = (s for s in range(_PAIRS, _JUDGES) if len(image_tasks.image_task(s).task.x) <= _PAIRED_SAMPLES)
@@ -204,11 +204,15 @@ def main() -> None:
     parser.add_argument("--records", type=Path, default=None)
     parser.add_argument("--halves", action="store_true")
     parser.add_argument("--judges", type=int, default=42)
-    parser.add_argument("--pairs", type=int, default=8)
-    parser.add_argument("--keep", type=Path, default=Path("kept-images"))
+    parser.add_argument("--pairs", type=int, default=11)
+    parser.add_argument("--keep", type=Path, default=None)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    (_images if options.kind == "images" else _vectors)(options)
+    if options.kind == "vectors":
+        _vectors(options)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        _images(options, options.keep or Path(name))
 
 
 if __name__ == "__main__":
