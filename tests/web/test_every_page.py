@@ -53,6 +53,7 @@ def test_a_page_fits_its_screen_and_has_no_barriers(
     expect(page.get_by_role("navigation", name="Main").get_by_role("link")).to_have_text(
         ["Overview", "Data sets", "Searches", "Rankings", "API"]
     )
+    expect(page.get_by_role("navigation", name="Main").get_by_role("link").last).to_be_in_viewport(ratio=1)
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
 
 
