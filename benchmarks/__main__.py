@@ -4,8 +4,8 @@
 
 By default the suites of the evidence are cut short and their results go to a temporary folder, so that those of the
 repository stay; `--full` runs everything as the documentation quotes it, which takes many hours. Not among them: what
-needs data that is not shipped (`rotated_digits`, `evidence.support`, `evidence.duplicates`), what fits rather than
-measures (`evidence.fit_combination`), and the parts of other benchmarks (`load`, `escnn_peer`).
+needs data that is not shipped (`rotated_digits`, `evidence.support`, `evidence.duplicates`), or Chromium (`pages`),
+what fits rather than measures (`evidence.fit_combination`), and the parts of other benchmarks (`load`, `escnn_peer`).
 """
 
 from __future__ import annotations

@@ -48,11 +48,10 @@ def dataset(owner: str, name: str) -> Dataset:
 
 
 def _defect(element: str) -> dict[str, Any]:
-    index = ["r180", "ma", "md", "mx", "my", "r90"].index(element)
     if element in TRUE_ELEMENTS:
-        value = (-0.004, 0.0, 0.0, 0.006, 0.011, 0.0)[index]
+        value = {"r180": -0.004, "mx": 0.006, "my": 0.011}[element]
         return {"value": value, "low": value - 0.021, "high": value + 0.024}
-    value = (0.0, 0.61, 0.68, 0.0, 0.0, 0.83)[index]
+    value = {"ma": 0.61, "md": 0.68, "r90": 0.83}.get(element, 0.74)
     return {"value": value, "low": value - 0.11, "high": value + 0.12}
 
 
@@ -92,9 +91,9 @@ def _worth(position: int) -> dict[str, Any]:
     }
 
 
-def _plan() -> dict[str, Any]:
+def _plan(candidates: str | list[str | dict[str, Any]] = "auto") -> dict[str, Any]:
     return plan_search(
-        "auto",
+        candidates,
         domain="image2d",
         x_shape=(1, 14, 14),
         task="classification",
@@ -161,8 +160,28 @@ def _laws(element: str) -> dict[str, Any]:
     return {"marginal": marginal, "joint": joint, "conditional": broken, "reason": "", "pose_predicts_label": pose}
 
 
-def leave_gallery(session: Session, storage: Storage, search_id: str) -> None:
-    """What the network of T would have left to be looked at: the quarter turn breaks a sample, the others do not."""
+def leave_files(session: Session, storage: Storage, search_id: str) -> None:
+    """What training would have left of every candidate: weights, and errors that grow away from right angles."""
+    angles = range(0, 181, 15)
+    items = [
+        {"element": f"r{angle}", "angle_degrees": angle, "where": where, "band": "pi/4", "antialiased": smooth,
+         "error": 2e-7 if angle % 90 == 0 else size * (1 + angle % 45) * (1 if smooth else 3)}
+        for where, size in (("centre", 1e-3), ("boundary", 4e-3), ("clutter", 8e-3))
+        for angle in angles
+        for smooth in (True, False)
+    ]  # fmt: skip
+    items += [{**item, "element": "mx", "angle_degrees": None} for item in items if item["angle_degrees"] == 90]
+    prefixes = session.scalars(select(Trial.prefix).where(Trial.search_id == search_id)).all()
+    for prefix in prefixes:
+        storage.put_bytes(f"{prefix}/equivariance.json", json.dumps({"items": items, "seconds": 0.2}).encode())
+        storage.put_bytes(f"{prefix}/network.safetensors", b"weights")
+
+
+def leave_gallery(session: Session, storage: Storage, search_id: str) -> str:
+    """What the network of T would have left to be looked at: the quarter turn breaks a sample, the others do not.
+
+    Returns the prefix under which it lies.
+    """
     rng = np.random.default_rng(0)
     square = rng.integers(0, 256, (14, 14), dtype=np.uint8)
     turned = {"r90": np.rot90(square, -1), "r180": square[::-1, ::-1], "mx": square[:, ::-1], "my": square[::-1]}
@@ -203,6 +222,7 @@ def leave_gallery(session: Session, storage: Storage, search_id: str) -> None:
     }  # fmt: skip
     trial = session.scalars(select(Trial).where(Trial.search_id == search_id, Trial.group == "T")).one()
     storage.put_bytes(f"{trial.prefix}/gallery.json", json.dumps(kept).encode())
+    return str(trial.prefix)
 
 
 def _png(picture: np.ndarray[Any, Any]) -> str:
@@ -244,6 +264,7 @@ def finished_search(
     owner: str = "local",
     name: str = "Planted D2",
     data: str = "planted D2",
+    candidates: str | list[str | dict[str, Any]] = "auto",
     files: bool = False,
     failed: tuple[str, ...] = (),
     first: str | None = None,
@@ -254,7 +275,7 @@ def finished_search(
     first: the verdict on the first candidate, if not what the evidence says.
     """
     source = dataset(owner, data)
-    plan = _plan()
+    plan = _plan(candidates)
     search = Search(
         id=new_id("sr"),
         owner=owner,

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from sqlalchemy import select
 
-from app.db.tables import Trial
-from tests.web.rows import finished_search, leave_gallery, many_candidates
+from tests.web.rows import finished_search, leave_files, leave_gallery, many_candidates
 from tests.web.serving import Complaints, OpenPage, Service
 
 pytestmark = pytest.mark.browser
@@ -24,7 +21,7 @@ def search_id(service: Service) -> str:
         identifier = finished_search(session, files=True)
         session.flush()
         leave_gallery(session, service.storage, identifier)
-    leave_files(service, identifier)
+        leave_files(session, service.storage, identifier)
     return identifier
 
 
@@ -76,24 +73,6 @@ def test_a_row_opens_by_keyboard(service: Service, search_id: str, open_page: Op
     page.keyboard.press("Enter")
     expect(button).to_have_attribute("aria-expanded", "true")
     expect(page.locator("#ranking tr.details").first).to_contain_text("Held-out loss")
-
-
-def leave_files(service: Service, search_id: str) -> None:
-    """What training would have left of every candidate: weights, and errors that grow away from right angles."""
-    angles = range(0, 181, 15)
-    items = [
-        {"element": f"r{angle}", "angle_degrees": angle, "where": where, "band": "pi/4", "antialiased": smooth,
-         "error": 2e-7 if angle % 90 == 0 else size * (1 + angle % 45) * (1 if smooth else 3)}
-        for where, size in (("centre", 1e-3), ("boundary", 4e-3), ("clutter", 8e-3))
-        for angle in angles
-        for smooth in (True, False)
-    ]  # fmt: skip
-    items += [{**item, "element": "mx", "angle_degrees": None} for item in items if item["angle_degrees"] == 90]
-    with service.writer() as session:
-        prefixes = session.scalars(select(Trial.prefix).where(Trial.search_id == search_id)).all()
-    for prefix in prefixes:
-        service.storage.put_bytes(f"{prefix}/equivariance.json", json.dumps({"items": items, "seconds": 0.2}).encode())
-        service.storage.put_bytes(f"{prefix}/network.safetensors", b"weights")
 
 
 def test_a_trained_network_shows_its_errors_and_can_be_taken_along(
