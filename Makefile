@@ -13,7 +13,7 @@ XDIST ?= -n 2
 test: export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo stop serve test test-services test-browser bench lint format ci clean
+.PHONY: help demo stop serve test test-services test-browser docs bench lint format ci clean
 
 help:
 	@echo "make demo           start the service and search the shipped data set"
@@ -22,6 +22,7 @@ help:
 	@echo "make test           the fast tests: no server, no browser"
 	@echo "make test-services  the tests that need PostgreSQL and Redis"
 	@echo "make test-browser   the tests of the pages in Chromium"
+	@echo "make docs           the documentation as a site, which the service then shows at /documentation"
 	@echo "make lint           ruff, mypy and the import contracts"
 	@echo "make bench          the benchmarks; they print tables and write JSON"
 	@echo "make ci             everything, as continuous integration runs it"
@@ -38,7 +39,7 @@ $(VENV)/.runtime: $(VENV)/pyvenv.cfg pyproject.toml client/pyproject.toml constr
 
 $(VENV)/.dev: $(VENV)/pyvenv.cfg pyproject.toml client/pyproject.toml constraints.txt
 	@echo "Installing the service and its development tools into $(VENV); the first time takes a few minutes."
-	@$(PIP) -e ./client -e '.[dev]'
+	@$(PIP) -e ./client -e '.[dev,docs]'
 	@touch $@ $(VENV)/.runtime
 
 demo: $(VENV)/.runtime
@@ -59,6 +60,11 @@ test-services: $(VENV)/.dev
 test-browser: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "browser"
 
+docs: $(VENV)/.dev
+	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --fresh-env --quiet \
+		--doctree-dir build/doctrees docs app/web/documentation
+	@echo "The site is in app/web/documentation: open its index.html, or restart the service and see /documentation."
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -76,4 +82,4 @@ ci:
 	CI=true bash .ci/run
 
 clean:
-	rm -rf $(VENV) build *.egg-info client/build client/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build app/web/documentation docs/generated *.egg-info client/build client/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -16,7 +16,7 @@ from app.doorbell import Doorbell
 from app.logs import configure_logging
 from app.metrics import Metrics
 from app.middleware import LOOPBACK_HOSTS, Guard, Observe, host_name
-from app.routes import candidates, datasets, events, evidence, groups, pages, searches, service
+from app.routes import candidates, datasets, documentation, events, evidence, groups, pages, searches, service
 from app.services.polling import SearchPoller
 from app.settings import Settings, get_settings
 from app.shutdown import watch_signals
@@ -62,7 +62,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Guard, hosts=_hosts(settings, app.state.keys))
     app.add_middleware(Observe, metrics=app.state.metrics)
     # Routers carry their own /v1: a prefix given here would be missing from the templates that metrics count by.
-    for module in (searches, events, evidence, candidates, datasets, groups, service, pages):
+    for module in (searches, events, evidence, candidates, datasets, groups, service, pages, documentation):
         app.router.routes.extend(module.router.routes)
     return app
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from app.settings import Settings
+from tests.docs.blocks import pages_of
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -18,8 +19,7 @@ def test_every_setting_is_in_the_readme_and_nothing_else() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
-    for page in pages:
+    for page in pages_of(ROOT):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
