@@ -42,11 +42,7 @@ def test_the_reference_has_every_operation_and_shape(site: Path) -> None:
     operations = [(method, path) for path, item in api["paths"].items() for method in item]
     assert len(operations) > 20
     for method, path in operations:
-        assert (
-            f"{method.upper()} {path}</span>"
-            in text.replace('<span class="pre">', "").replace("</span> <span", " <span")
-            or f'{method.upper()}</span> <span class="pre">{path}</span>' in text
-        ), path
+        assert f"{method.upper()} {path}<" in text, path
     for name in api["components"]["schemas"]:
         assert f'id="shape-{name.lower()}"' in text, name
 
