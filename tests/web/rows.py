@@ -268,11 +268,12 @@ def finished_search(
     files: bool = False,
     failed: tuple[str, ...] = (),
     first: str | None = None,
+    unseen: bool = False,
 ) -> str:
     """Insert one search that is done, with its ranking and evidence; returns its id.
 
     files: whether training left files, which a test then stores. failed: groups whose training failed.
-    first: the verdict on the first candidate, if not what the evidence says.
+    first: the verdict on the first candidate, if not what the evidence says. unseen: the data shows no moved sample.
     """
     source = dataset(owner, data)
     plan = _plan(candidates)
@@ -338,6 +339,10 @@ def finished_search(
         if trial.group in failed:
             trial.state, trial.error = "failed", "the loss is not finite"
             trial.verdict = trial.posterior = trial.score = trial.evidence = trial.metrics = trial.prefix = None
+    if unseen:
+        for trial in trials:
+            trial.verdict = "certified" if trial.group == "T" else "untested"
+            trial.posterior = 0.61 if trial.group == "T" else 0.04
     trials.sort(key=lambda trial: -(trial.posterior or 0))
     for rank, trial in enumerate((trial for trial in trials if trial.state == "done"), start=1):
         trial.rank = rank

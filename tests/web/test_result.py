@@ -305,6 +305,16 @@ def test_every_verdict_is_an_answer(service: Service, open_page: OpenPage, verdi
     expect(page.locator("#answer")).to_have_class(f"answer v-{verdict}")
 
 
+def test_untested_symmetries_are_the_answer_where_nothing_else_is_shown(service: Service, open_page: OpenPage) -> None:
+    with service.writer.begin() as session:
+        search_id = finished_search(session, unseen=True)
+    page = open_page(f"{service.url}/searches/{search_id}")
+    expect(page.locator("#answer h2")).to_contain_text("No symmetry is shown beyond translations, but")
+    expect(page.locator("#answer h2")).to_contain_text("and 5 more stay untested: this data never shows the moved")
+    expect(page.locator("#answer")).to_have_class("answer v-untested")
+    expect(page.locator("#answer .stats .badge")).to_contain_text("untested")
+
+
 def test_a_failed_candidate_is_named_and_the_others_are_shown(service: Service, open_page: OpenPage) -> None:
     with service.writer.begin() as session:
         search_id = finished_search(session, failed=("C4", "T"))

@@ -14,15 +14,35 @@ function sure(posterior) {
   return `${Math.round(posterior * 100)} % sure`;
 }
 
-// The first candidate moves nothing: then no symmetry is the finding.
+// The first candidate moves nothing: then its own verdict says little, and that on the others is the finding.
 const nothing = (item) => item?.order === 1;
+const others = (ranking, verdict) => ranking.items.filter((item) => item.order !== 1 && item.verdict === verdict);
 
-function opening(best, item) {
+// The verdict that gives the answer its colour; none where no symmetry is the answer.
+export function toneOf({ best }, ranking) {
+  if (!best) return "undetermined";
+  if (!nothing(ranking.items.find((one) => one.rank === 1))) return best.verdict;
+  return ["untested", "undetermined"].find((verdict) => others(ranking, verdict).length) ?? null;
+}
+
+const NAMED = 4;
+
+function listed(items) {
+  const names = items.slice(0, NAMED).map((item, k) => [k ? ", " : "", groupName(item.group)]);
+  return [names, items.length > NAMED ? ` and ${items.length - NAMED} more` : ""];
+}
+
+function noSymmetry(item, ranking) {
+  const beyond = item.translations ? " beyond translations" : "";
+  const [untested, undetermined] = ["untested", "undetermined"].map((verdict) => others(ranking, verdict));
+  if (untested.length) return [`No symmetry is shown${beyond}, but `, listed(untested), " stay untested: this data never shows the moved samples"];
+  if (undetermined.length) return [`No symmetry is shown${beyond}, but `, listed(undetermined), " stay undetermined"];
+  return ["This data has none of the candidate symmetries", beyond];
+}
+
+function opening(best, item, ranking) {
   const group = named(best);
-  if (nothing(item)) {
-    if (best.verdict === "undetermined") return ["Undetermined: this data is too small or too noisy to show any of the symmetries."];
-    return ["This data has none of the candidate symmetries", item.translations ? " beyond translations" : ""];
-  }
+  if (nothing(item)) return noSymmetry(item, ranking);
   switch (best.verdict) {
     case "certified":
       return ["This data is symmetric under ", group];
@@ -58,6 +78,10 @@ const ends = (found, digits) => {
   return `${low} … ${high}`;
 };
 
+function tally(ranking) {
+  return Object.keys(VERDICTS).map((verdict) => [verdict, others(ranking, verdict).length]).filter(([, many]) => many).map(([verdict, many]) => [badge(verdict), ` ${many} `]);
+}
+
 // search, ranking: as the API gives them; curve: the best candidate's item of /curves.
 export function answerOfDone(search, ranking, curve) {
   const { best } = search;
@@ -66,18 +90,19 @@ export function answerOfDone(search, ranking, curve) {
   const { letter, index } = groupParts(best.group);
   const saved = curve?.labels_saved;
   const bits = curve?.bits_saved_against_trivial;
-  const claimed = nothing(item) ? best.verdict !== "undetermined" : ["certified", "approximate"].includes(best.verdict);
+  const tone = toneOf(search, ranking);
+  const claimed = nothing(item) ? tone === null : ["certified", "approximate"].includes(best.verdict);
   const rest = claimed ? [sure(best.posterior), nothing(item) ? null : worth(curve)].filter(Boolean).join("; ") : "";
   return [
-    el("div", { class: letter.length > 4 ? "tile tile-long" : "tile", "aria-hidden": "true" }, el("span", { class: "group" }, letter, index ? el("sub", {}, index) : null), el("span", { class: "tile-sign" }, VERDICTS[best.verdict]?.sign ?? "")),
+    el("div", { class: letter.length > 4 ? "tile tile-long" : "tile", "aria-hidden": "true" }, el("span", { class: "group" }, letter, index ? el("sub", {}, index) : null), el("span", { class: "tile-sign" }, VERDICTS[tone]?.sign ?? "")),
     el(
       "div",
       { class: "words" },
-      el("h2", {}, opening(best, item), rest ? `: ${rest}.` : "."),
+      el("h2", {}, opening(best, item, ranking), rest ? `: ${rest}.` : "."),
       el(
         "dl",
         { class: "stats" },
-        el("div", { class: "stat" }, el("dt", {}, term("verdict")), el("dd", {}, badge(best.verdict))),
+        el("div", { class: "stat" }, el("dt", {}, term("verdict", nothing(item) ? "Verdicts on the others" : "Verdict")), el("dd", {}, nothing(item) ? tally(ranking) : badge(best.verdict))),
         stat("posterior", "Posterior", percent(best.posterior)),
         stat("confidence", "Confidence", percent(best.confidence)),
         saved && typeof saved.factor === "number" ? stat("labels_saved", "Labels saved", `${fixed(saved.factor, 1)} ×`, ends(saved, 1)) : null,

@@ -2,6 +2,7 @@
 // anti-aliasing is measured without it too; that is one line of the plot.
 
 import { el, svg } from "./dom.js";
+import { figure, term } from "./glossary.js";
 
 const PLACES = { centre: "at the centre", boundary: "at the boundary", clutter: "in clutter", vector: "vectors", plain: "at the centre, without anti-aliasing" };
 const PLOT = { width: 560, height: 230, left: 52, right: 22, top: 12, bottom: 34 };
@@ -58,7 +59,7 @@ function plot(items) {
       ticks.map((angle) => svg("text", { x: x(angle), y: PLOT.height - 14, "text-anchor": "middle" }, `${angle}°`)),
       lines,
     ),
-    el("figcaption", {}, "Relative error against the angle: ", places(turned).map((place) => el("span", { class: `key key-${place}` }, PLACES[place] ?? place))),
+    el("figcaption", {}, term("network_error", "Relative error"), " against the angle: ", places(turned).map((place) => el("span", { class: `key key-${place}` }, PLACES[place] ?? place))),
   );
 }
 
@@ -84,7 +85,7 @@ function table(items) {
         "tbody",
         {},
         elements.map((element) =>
-          el("tr", {}, el("th", { scope: "row" }, element), columns.map((place) => el("td", { "data-label": PLACES[place] ?? place }, scientific(error.get(`${element}\n${place}`) ?? NaN)))),
+          el("tr", {}, el("th", { scope: "row" }, element), columns.map((place) => el("td", { "data-label": PLACES[place] ?? place }, figure("network_error", scientific(error.get(`${element}\n${place}`) ?? NaN))))),
         ),
       ),
     ),

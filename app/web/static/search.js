@@ -2,7 +2,7 @@
 // ranking, the elements, samples, what it is worth, what the data shows, the network, warnings, downloads.
 
 import { ApiError, follow, request } from "./api.js";
-import { answerOfDone, answerOfStopped } from "./answer.js";
+import { answerOfDone, answerOfStopped, toneOf } from "./answer.js";
 import { chosenCard } from "./chosen.js";
 import { curvesPanel } from "./curves.js";
 import { byId, el, notice, show } from "./dom.js";
@@ -47,8 +47,7 @@ function drawAnswer(curves) {
     if (live.node.parentElement !== answer) answer.replaceChildren(live.node);
     return;
   }
-  const verdict = isDone() ? search.best?.verdict ?? "undetermined" : null;
-  answer.className = `answer ${isDone() ? verdictClass(verdict) : search.state === "failed" ? "v-refuted" : "v-none"}`;
+  answer.className = `answer ${isDone() ? verdictClass(toneOf(search, ranking)) : search.state === "failed" ? "v-refuted" : "v-none"}`;
   answer.replaceChildren(...(isDone() ? answerOfDone(search, ranking, curves.find((item) => item.candidate_id === bestId())) : answerOfStopped(search)));
 }
 
