@@ -37,29 +37,31 @@ def read_out_evidence(copies: Copies, y: Tensor, *, shared: bool) -> float:
     Averaged over the noise and over how much the features count beside the outputs; amplitudes as in
     `models.kernels.evidence`.
     """
+    design, free = _design(copies)
+    columns = y if copies.rho is None else y.reshape(-1, 1)
+    gram, met = design.T @ design, design.T @ columns
     scores = []
     for share in _SHARES:
-        design = _design(copies, share)
-        columns = y if copies.rho is None else y.reshape(-1, 1)
-        values, vectors = torch.linalg.eigh(design.T @ design)
+        scale = torch.where(free, math.sqrt(share), 1.0).double()
+        values, vectors = torch.linalg.eigh(scale[:, None] * gram * scale)
         kept = values > _SMALL * values[-1].clamp_min(1e-300)
-        values, projected = values[kept], (design @ vectors[:, kept]).T @ columns
-        squares = projected**2 / values[:, None]
+        values = values[kept]
+        squares = (vectors[:, kept].T @ (scale[:, None] * met)) ** 2 / values[:, None]
         rest = ((columns**2).sum(0) - squares.sum(0)).clamp_min(0.0)
         scores.append(noise_scores(values, squares, rest, len(columns), shared))
     grid = torch.stack(scores)
     return float(torch.logsumexp(grid.flatten(), 0)) - math.log(grid.numel())
 
 
-def _design(copies: Copies, share: float) -> Tensor:
-    """The averaged regressors, (n, r); where labels move (n p, p r), a column for each weight of each target."""
+def _design(copies: Copies) -> tuple[Tensor, Tensor]:
+    """The averaged regressors, (n, r), and which of them are features, (r,); where labels move (n p, p r) and (p r,), a
+    column for each weight of each target."""
     features, outputs = copies.features, copies.outputs
     parts = [outputs / math.sqrt(outputs.shape[2]), torch.ones_like(outputs[..., :1])]
-    if share > 0.0:
-        parts.append(features * math.sqrt(share / features.shape[2]))
-    psi = torch.cat(parts, 2)
-    if copies.rho is None:
-        return psi.mean(1)
+    psi = torch.cat([*parts, features / math.sqrt(features.shape[2])], 2)
     n, order, r = psi.shape
+    free = torch.arange(r) > outputs.shape[2]
+    if copies.rho is None:
+        return psi.mean(1), free
     p = copies.rho.shape[1]
-    return torch.einsum("igc,gba->iabc", psi, copies.rho).reshape(n * p, p * r) / order
+    return torch.einsum("igc,gba->iabc", psi, copies.rho).reshape(n * p, p * r) / order, free.repeat(p)

@@ -28,6 +28,7 @@ _TURNS = 64  # of the plane stand for all
 _NODES = 64  # of the quadrature over the angle between two vectors
 _MAX_ENTRIES = 30_000_000  # numbers in all maps of a group, or in all copies of the samples, together
 _CHUNK = 2_000_000  # terms computed at once
+_NOTHING = 1e-20  # mean square of a column of zeros, rounded; columns have units near 1
 _FAR = 1e6  # squared norm beyond which |a|^2 + |b|^2 - 2 a.b would lose the digits of a small distance
 
 
@@ -274,16 +275,21 @@ def noise_scores(values: Tensor, squares: Tensor, rest: Tensor, m: int, shared: 
     """Log marginal likelihood of p columns of m numbers at each of the noises, (noises,).
 
     `values` (r,): the covariance's eigenvalues other than zero; `squares` (r, p): squared projections of the columns on
-    their vectors; `rest` (p,): what is left of the columns' squared norms.
+    their vectors; `rest` (p,): what is left of the columns' squared norms. Columns of zeros (a class that none of the
+    samples has), to which any amplitude is too large, say nothing and are left out.
     """
+    told = squares.sum(0) + rest > _NOTHING * m
+    if not told.any():
+        return torch.zeros_like(NOISES)
+    if not shared:
+        squares, rest = squares[:, told], rest[told]
     p = squares.shape[1]
     spectra = values[None] + NOISES[:, None]  # (noises, r)
     sums = (1.0 / spectra) @ squares + rest / NOISES[:, None]  # (noises, p)
     if shared:
-        amplitude = (sums.sum(1) / (m * p)).clamp_min(1e-300)
-        fit = -0.5 * m * p * (torch.log(2.0 * torch.pi * amplitude) + 1.0)
+        fit = -0.5 * m * p * (torch.log(2.0 * torch.pi * sums.sum(1) / (m * p)) + 1.0)
     else:
-        fit = -0.5 * m * (torch.log(2.0 * torch.pi * (sums / m).clamp_min(1e-300)) + 1.0).sum(1)
+        fit = -0.5 * m * (torch.log(2.0 * torch.pi * sums / m) + 1.0).sum(1)
     return fit - 0.5 * p * (torch.log(spectra).sum(1) + (m - len(values)) * torch.log(NOISES))
 
 

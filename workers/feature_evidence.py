@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -32,6 +32,8 @@ MAX_ELEMENTS = 64  # of one group
 _ROWS = 1000  # of one fold
 _MOVED = 64_000  # copies of one fold's samples
 _TURNS = 16  # stand for all turns of the plane
+_WEIGHTS = 1000  # of a read-out whose labels move, whose eigendecompositions then take a second or two
+_ENTRIES = 20_000_000  # numbers in such a read-out's regressors on all samples of a fold
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,15 @@ class _Group:
     off_grid: bool
 
 
-def feature_evidence(samples: Samples, fitted: Fitted, job: dict[str, Any], device: torch.device) -> dict[str, Any]:
-    """{log2_evidence: for each node of the plan the bits for its group over none, or null; rows, elements, seconds}.
+def feature_evidence(
+    samples: Samples, fitted: Fitted, job: dict[str, Any], device: torch.device, deadline: float = math.inf
+) -> dict[str, Any]:
+    """{log2_evidence: for each node of the plan the bits for its group over none, or null; rows, elements, seconds,
+    cut: whether the deadline (time.monotonic()) left no time, all are null then}.
 
     `fitted`: the networks of the node that the job names, which knows no symmetry. Null for Scale and SIM(2), for
-    groups of more than 64 elements, those that take other translations for granted than the network does, and
-    matrices on targets that are not orthogonal.
+    groups of more than 64 elements, those that take other translations for granted than the network does, matrices on
+    targets that are not orthogonal, and label actions on so many classes that a read-out has more than 1,000 weights.
     SO(2) and O(2) are stood for by 16 turns and as many mirrors. Where elements move pixels off the grid, the group
     is compared with the shams of the same elements: samples moved and moved back.
     """
@@ -57,29 +62,36 @@ def feature_evidence(samples: Samples, fitted: Fitted, job: dict[str, Any], devi
     over = plan["nodes"][job["position"]]["spec"]["translations"]
     side = (int(samples.x.shape[-2]), int(samples.x.shape[-1]))
     basis = contrasts(samples.outputs) if samples.classification else None
+    y = numeric_targets(samples, basis)
+    weights = y.shape[1] * _regressors(fitted, samples, device)
     actions: dict[bytes, dict[str, Any]] = {}
     groups: list[_Group | None] = []
     for node in plan["nodes"]:
         acting = _listed(node["spec"]) if node["spec"]["translations"] == over else None
         rho = None if acting is None else on_basis(acting.y, basis)
-        known = acting is not None and (rho is None or is_orthogonal(rho))
+        known = acting is not None and (rho is None or (is_orthogonal(rho) and weights <= _WEIGHTS))
         groups.append(_group(acting, rho, side, actions) if acting is not None and known else None)
     moving = labels_move(plan)
-    y = numeric_targets(samples, basis)
     most = min(_ROWS, _MOVED // max(len(actions), 1))
+    if any(g is not None and g.rho is not None for g in groups):
+        most = min(most, _ENTRIES // (y.shape[1] * weights))
     seed = int(job["request"].get("seed") or 0)
     bits = np.zeros(len(groups))
-    count = 0
+    count, cut = 0, False
     for k, test in enumerate(samples.tests):
         rows = test[drawn(samples.cluster[test], most, seed)]
         count += len(rows)
         targets = centred(y[torch.from_numpy(rows)], moving)
-        bits += _fold(_networks(fitted, samples, k), samples, rows, targets, actions, groups, moving, device)
-    found = [None if g is None else float(b) for g, b in zip(groups, bits, strict=True)]
+        found = _fold(_networks(fitted, samples, k), samples, rows, targets, actions, groups, moving, device, deadline)
+        cut = found is None
+        if found is None:
+            break
+        bits += found
     return {
-        "log2_evidence": found,
+        "log2_evidence": [None if cut or g is None else float(b) for g, b in zip(groups, bits, strict=True)],
         "rows": count,
         "elements": len(actions),
+        "cut": cut,
         "seconds": time.monotonic() - started,
     }
 
@@ -108,8 +120,13 @@ def _group(
 def _networks(fitted: Fitted, samples: Samples, fold: int) -> list[nn.Sequential]:
     """The networks of one fold, one for each seed."""
     seeds = len(fitted.networks) // len(samples.splits)
-    chosen = fitted.networks[fold * seeds : (fold + 1) * seeds]
-    return [network for network in chosen if isinstance(network, nn.Sequential)]
+    return [cast(nn.Sequential, network) for network in fitted.networks[fold * seeds : (fold + 1) * seeds]]
+
+
+def _regressors(fitted: Fitted, samples: Samples, device: torch.device) -> int:
+    """Features, outputs and a constant of all seeds' networks."""
+    parts = _seen(_networks(fitted, samples, 0), torch.from_numpy(samples.x[:1]).to(device))
+    return sum(part.shape[1] for part in parts) + 1
 
 
 def _fold(
@@ -121,8 +138,9 @@ def _fold(
     groups: Sequence[_Group | None],
     moving: bool,
     device: torch.device,
-) -> FloatArray:
-    """Bits for every group over none on held-out `rows` of one fold; 0 where there is no group."""
+    deadline: float,
+) -> FloatArray | None:
+    """Bits for every group over none on held-out `rows` of one fold, 0 where there is no group; None when late."""
     x = torch.from_numpy(samples.x[rows]).to(device)
     moved = {name: _seen(networks, transform_samples(x, a, "image2d")) for name, a in actions.items()}
     shams = {n: _seen(networks, sham_samples(x, a)) if a["interpolated"] else None for n, a in actions.items()}
@@ -140,6 +158,8 @@ def _fold(
     alone = evidence([plain], None)
     bits = np.zeros(len(groups))
     for p, group in enumerate(groups):
+        if time.monotonic() > deadline:
+            return None
         if group is None:
             continue
         reference = alone

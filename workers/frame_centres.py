@@ -63,7 +63,7 @@ def frame_centres(
 ) -> Centres | None:
     """What the element costs about centres near the middle of the frame; `rows`: places among the rows that testify.
 
-    None past the deadline (time.monotonic()).
+    No points where the predictors know nothing; None past the deadline (time.monotonic()).
     """
     action = planned["action"]
     chosen = np.sort(np.random.default_rng(3).permutation(len(rows))[:_ROWS])
@@ -82,6 +82,8 @@ def frame_centres(
         return out
 
     whole = float((constant - losses(x, y)).mean())
+    if not whole > 0.0:
+        return Centres(np.zeros((0, 2)), np.zeros((0, len(rows))), np.zeros(0))
     done: dict[tuple[int, int], tuple[Array, float]] = {}
 
     def visit(shifts: Sequence[tuple[int, int]]) -> bool:
@@ -92,7 +94,7 @@ def frame_centres(
                 continue
             seen = common(shift, x.shape[-2:]).to(device)
             plain = losses(torch.where(seen, x, level), y)
-            known = float((constant - plain).mean()) / whole if whole > 0 else 0.0
+            known = float((constant - plain).mean()) / whole
             if known < _STILL_KNOWN:
                 continue
             turned = torch.roll(moved, shift, (-2, -1))
@@ -104,12 +106,10 @@ def frame_centres(
     ends = range(-(reach // step) * step, reach + 1, step)
     if not visit([(0, 0)]) or not visit([(a, b) for a in ends for b in ends]):
         return None
-    if step > 1 and done:
+    if step > 1:
         best = min(done, key=lambda s: float(done[s][0].mean()))
         if not visit([(best[0] + a, best[1] + b) for a in (-1, 0, 1) for b in (-1, 0, 1)]):
             return None
-    if (0, 0) not in done:
-        return None
     shifts = sorted(done, key=lambda s: (s[0] ** 2 + s[1] ** 2, s))
     excess = np.full((len(shifts), len(rows)), np.nan)
     excess[:, chosen] = np.stack([done[s][0] for s in shifts])

@@ -39,12 +39,14 @@ def _order(trial_id: str, reader: sessionmaker[Session], storage: Storage) -> li
             return [trial_id]
         waiting = select(Trial.position, Trial.id).where(Trial.search_id == search.id, Trial.state == QUEUED)
         queued = {row.position: row.id for row in session.execute(waiting)}
+    first = sorted(queued)
+    if len(queued) > 1:
         try:
-            done = finished_trials(session, storage, search.id)
-            first = most_telling_first({"plan": search.plan, "request": search.request, "done": done}, list(queued))
+            with reader() as session:
+                done = finished_trials(session, storage, search.id)
+            first = most_telling_first({"plan": search.plan, "request": search.request, "done": done}, first)
         except SQLAlchemyError:
             raise
         except Exception:
             log.exception("the order of a search could not be worked out", search_id=search.id)
-            first = sorted(queued)
     return [queued[position] for position in first]

@@ -101,7 +101,7 @@ def measure(
         centres = frame_centres(planned, samples, predictors, loss, rows, device, deadline)
         if centres is None:
             late.append("centres")
-        else:
+        elif len(centres.offsets):
             curves.append({
                 "kind": "centres", "coordinates": [0, 1], "at": np.hypot(*centres.offsets.T).tolist(),
                 "shown": centres.known.tolist(), "named": [], "towards": [1.0], "element": planned["title"],

@@ -108,7 +108,7 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report, told: Told | N
         metrics["duplicates"] = samples.duplicates
         metrics["laws"] = data_laws(samples, plan, dataset["domain"], deadline)
         if dataset["domain"] == "image2d":
-            metrics["features"] = feature_evidence(samples, fitted, job, device)
+            metrics["features"] = feature_evidence(samples, fitted, job, device, deadline)
         metrics["spectrum"] = write_spectra(out_dir, samples, fitted, job, device, deadline)
         speakers = [Speaker(s, fold_predictors(f, samples)) for s, f in zip(said, fits, strict=True)]
         loss = bits if samples.classification else squared
@@ -161,14 +161,17 @@ def _epochs(job: dict[str, Any]) -> int:
 
 
 def cut_short(metrics: dict[str, Any]) -> list[str]:
-    """A warning about the elements that the budget left no time to look at in the data."""
+    """Warnings about what the budget left no time for among the analyses of the data."""
     poses = sum(found["coverage"] is None for found in metrics.get("support", []))
     laws = sum(law["pose_predicts_label"] is None for law in metrics.get("laws", []))
-    if not laws:
-        return []
-    of = f"of {len(metrics['laws'])} elements: raise `max_seconds` of the budget"
-    unseen = f"whether the data shows the poses of {poses} and " if poses else ""
-    return [f"the budget left no time to find out {unseen}whether p(x) is symmetric under {laws} {of}"]
+    more, warnings = "raise `max_seconds` of the budget", []
+    if laws:
+        of = f"of {len(metrics['laws'])} elements: {more}"
+        unseen = f"whether the data shows the poses of {poses} and " if poses else ""
+        warnings.append(f"the budget left no time to find out {unseen}whether p(x) is symmetric under {laws} {of}")
+    if metrics.get("features", {}).get("cut"):
+        warnings.append(f"the budget left no time to weigh the groups by read-outs of features: {more}")
+    return warnings
 
 
 def _scout(

@@ -260,8 +260,8 @@ class PlaneMean(nn.Module):
         self.order = order
 
     def forward(self, x: Tensor) -> Tensor:
-        pooled = x.mean((-2, -1))
-        return pooled.reshape(*pooled.shape[:-1], -1, self.order)
+        pooled: Tensor = x.mean((-2, -1)).unflatten(-1, (-1, self.order))
+        return pooled
 
     def fold(self) -> nn.Module:
         return self

@@ -1,6 +1,7 @@
 """Read-outs averaged over a group: their evidence is a marginal likelihood, and finds what is planted in features."""
 
 import math
+import time
 
 import numpy as np
 import pytest
@@ -9,8 +10,15 @@ from scipy.stats import multivariate_normal
 
 from benchmarks.planted_images import plant
 from models.feature_kernels import _SHARES, Copies, read_out_evidence
+from models.groups.plan import plan_search
 from models.kernels import NOISES
+from models.networks.build import build_network
+from models.networks.planned import planned_config
+from workers.feature_evidence import feature_evidence
+from workers.fitting import Fitted
+from workers.folds import Split
 from workers.kernel_evidence import drawn
+from workers.samples import Samples
 
 
 def copies(rng, n, order, *, d=6, q=2, rho=None):
@@ -98,6 +106,17 @@ def test_features_that_know_nothing_say_next_to_nothing():
     assert abs(np.mean(gains)) < 3.0
 
 
+def test_columns_of_zeros_say_nothing():
+    """A fold that has one class only, or lacks one: its contrasts are zero, and larger groups must not gain by it."""
+    rng = np.random.default_rng(6)
+    found, y = copies(rng, 40, 4), rng.normal(size=40)
+    assert gain(found, np.zeros(40)) == 0.0
+    assert gain(found, np.full(40, 1e-17)) == 0.0
+    both = torch.from_numpy(np.stack([y, np.zeros(40)], 1))
+    with_zeros = [read_out_evidence(c, both, shared=False) for c in (found, alone(found))]
+    assert (with_zeros[0] - with_zeros[1]) / math.log(2.0) == pytest.approx(gain(found, y))
+
+
 def test_one_sample_of_every_cluster_is_drawn():
     cluster = np.repeat(np.arange(40), 5)
     places = drawn(cluster, 1000, 0)
@@ -113,6 +132,45 @@ def test_a_trial_without_symmetry_weighs_every_group(search):
     assert bits["T"] == 0.0
     assert bits["D1"] > max(bits["D2"], bits["D1y"], bits["C2"])
     assert (found["rows"], found["elements"]) == (300, 4)
+
+
+def fitted(samples, plan, x_shape):
+    networks = [build_network(planned_config(plan["nodes"][0], x_shape, samples.outputs)) for _ in samples.splits]
+    return Fitted(networks, [1.0] * len(networks), [], [], 0, False)
+
+
+def flipping(classes):
+    """Samples of many classes and a plan in which a mirror exchanges the first two."""
+    rng = np.random.default_rng(7)
+    x = rng.standard_normal((90, 1, 8, 8)).astype(np.float32)
+    swap = np.arange(classes)
+    swap[:2] = 1, 0
+    facts = {"domain": "image2d", "x_shape": [1, 8, 8], "task": "classification", "target_dim": None}
+    posted = ["T", {"group": "D1", "labels": "permutation", "label_generators": [swap.tolist()]}]
+    plan = plan_search(posted, **facts, classes=classes, include_subgroups=True, max_candidates=9)
+    folds = np.array_split(np.arange(90), 3)
+    splits = [Split(np.setdiff1d(np.arange(90), f), f[:0], f) for f in folds]
+    no = np.zeros(classes)
+    return Samples(x, np.arange(90) % classes, True, classes, np.arange(90), splits, folds, no, no + 1.0), plan
+
+
+@pytest.mark.parametrize(("classes", "known"), [(4, True), (60, False)])
+def test_label_actions_on_very_many_classes_are_not_weighed(classes, known):
+    samples, plan = flipping(classes)
+    job = {"plan": plan, "position": 0, "request": {}}
+    networks, cpu = fitted(samples, plan, (1, 8, 8)), torch.device("cpu")
+    bits = feature_evidence(samples, networks, job, cpu)["log2_evidence"]
+    assert bits[0] == 0.0
+    assert (bits[1] is not None) == known
+
+
+def test_past_the_deadline_nothing_is_weighed():
+    samples, plan = flipping(3)
+    job = {"plan": plan, "position": 0, "request": {}}
+    networks, cpu = fitted(samples, plan, (1, 8, 8)), torch.device("cpu")
+    found = feature_evidence(samples, networks, job, cpu, time.monotonic() - 1.0)
+    assert (found["log2_evidence"], found["cut"]) == ([None] * len(plan["nodes"]), True)
+    assert not feature_evidence(samples, networks, job, cpu)["cut"]
 
 
 def test_copies_of_a_sample_count_once(search):

@@ -147,6 +147,7 @@ def test_what_the_budget_leaves_no_time_for_is_not_known_and_named():
     assert "2 of 2 elements" in warning
     assert "max_seconds" in warning
     assert cut_short({"laws": data_laws(samples_of(x), plan, "vector")}) == []
+    assert "read-outs" in cut_short({"features": {"cut": True}})[0]
 
 
 def test_the_laws_of_a_group_are_those_of_its_elements():

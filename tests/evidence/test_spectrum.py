@@ -268,6 +268,14 @@ def test_no_other_centre_is_named_where_the_frame_has_it_or_there_is_none(search
     assert "px" not in ranking["summary"]
 
 
+def test_nothing_is_said_of_centres_where_nothing_was_learned(search):
+    rng = np.random.default_rng(2)
+    x, y = rng.standard_normal((60, 1, 8, 8)).astype(np.float32), rng.integers(0, 2, 60)
+    ranking, _, trials = search(x, y, [{"group": "C2", "translations": False}], only=[0], epochs=2)
+    assert ranking["evidence"]["spectrum"] is None
+    assert trials[0]["metrics"]["spectrum"]["warnings"] == []
+
+
 def test_both_pictures_of_a_pair_lose_the_same_crop():
     """A half turn about a shifted centre takes the part of the frame that is shown to itself, pixel by pixel."""
     half = {"matrix": [[-1.0, 0.0], [0.0, -1.0]], "coordinates": [0, 1], "labels": None, "interpolated": False}

@@ -85,6 +85,13 @@ def test_unseen_poses_are_untested(search):
     assert rows["C4"]["verdict"] == rows["C2"]["verdict"] == "untested"
 
 
+def test_two_clusters_of_images_are_searched_and_nothing_is_claimed(search):
+    rng = np.random.default_rng(6)
+    x, y = rng.standard_normal((40, 1, 8, 8)).astype(np.float32), rng.integers(0, 2, 40)
+    ranking, _, _ = search(x, y, ["T", "D1"], groups=np.repeat([0, 1], 20), epochs=2)
+    assert {row["verdict"] for row in ranking["rows"]} == {"undetermined"}
+
+
 @pytest.mark.slow
 def test_tic_tac_toe_knows_the_eight_permutations_of_its_board(search):
     with np.load("app/demo/tic_tac_toe.npz", allow_pickle=False) as data:
