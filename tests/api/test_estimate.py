@@ -19,7 +19,9 @@ def estimated(client: TestClient, **body: Any) -> dict[str, Any]:
     return found
 
 
-def trained(rows: Rows, dataset: str, *, seconds: float, flops: float, epochs: int = 40, number: int = 1) -> None:
+def trained(
+    rows: Rows, dataset: str, *, seconds: float, flops: float | None, epochs: int = 40, number: int = 1
+) -> None:
     """Finished trials of three folds and at most 40 epochs, as a worker leaves them."""
     search = rows.search(dataset, state="done", candidates=("T",))
     with rows.writer.begin() as session:
@@ -31,7 +33,10 @@ def trained(rows: Rows, dataset: str, *, seconds: float, flops: float, epochs: i
                 Trial(
                     id=new_id("tr"), search_id=search, position=position, group="T", labels="trivial", order=1, spec={},
                     state="done", seconds=seconds, finished_at=utc_now(),
-                    metrics={"flops": flops, "epochs": epochs, "spectrum": {"large": [0.0] * 100}},
+                    metrics={
+                        **({} if flops is None else {"flops": flops}),
+                        "epochs": epochs, "spectrum": {"large": [0.0] * 100},
+                    },
                 )
             )  # fmt: skip
 
@@ -80,6 +85,14 @@ def test_a_trial_that_stopped_by_itself_would_stop_there_again(client: TestClien
     flops = estimated(client, **asked)["candidates"][0]["flops"]
     trained(rows, dataset, seconds=12.0, flops=flops, epochs=10, number=3)
     assert estimated(client, **asked, budget={"max_epochs": 400})["seconds"]["value"] == pytest.approx(12.0)
+
+
+def test_a_scout_whose_search_went_no_further_is_left_out(client: TestClient, rows: Rows) -> None:
+    dataset = rows.dataset()
+    trained(rows, dataset, seconds=9.0, flops=None)
+    assert estimated(client, dataset_id=dataset)["basis"]["trials"] == 0
+    trained(rows, dataset, seconds=9.0, flops=1e6)
+    assert estimated(client, dataset_id=dataset)["basis"]["trials"] == 1
 
 
 def test_far_trials_are_scaled_and_the_answer_says_so(client: TestClient, rows: Rows) -> None:

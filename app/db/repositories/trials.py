@@ -110,12 +110,15 @@ def count_running(session: Session, search_id: str) -> int:
 
 
 def recent_costs(session: Session, limit: int = 300) -> Sequence[AnyRow]:
-    """`(seconds, flops, epochs, request, n, domain)` of the trials trained last, whoever asked for them."""
-    epochs = Trial.metrics["epochs"].as_integer()
+    """`(seconds, flops, epochs, request, n, domain)` of the trials trained last, whoever asked for them.
+
+    Scouts, which say nothing of their operations, are left out.
+    """
+    epochs, flops = Trial.metrics["epochs"].as_integer(), Trial.metrics["flops"].as_float()
     return session.execute(
         select(
             Trial.seconds,
-            Trial.metrics["flops"].as_float().label("flops"),
+            flops.label("flops"),
             epochs.label("epochs"),
             Search.request,
             Dataset.n,
@@ -123,7 +126,7 @@ def recent_costs(session: Session, limit: int = 300) -> Sequence[AnyRow]:
         )
         .join(Search, Search.id == Trial.search_id)
         .join(Dataset, Dataset.id == Search.dataset_id)
-        .where(Trial.state == states.DONE, Trial.seconds.is_not(None), epochs > 0)
+        .where(Trial.state == states.DONE, Trial.seconds.is_not(None), epochs > 0, flops > 0)
         .order_by(Trial.id.desc())
         .limit(limit)
     ).all()
