@@ -32,7 +32,7 @@ def summary(plan: dict[str, Any], found: Decision, more: MoreData | None) -> str
         return f"{text} Kernel evidence alone favours {node['name']} (posterior {found.probabilities[best]:.2f})."
     sure = f"posterior {found.probabilities[best]:.2f}"
     if is_trivial(node["spec"]):
-        first = f"None of the candidate symmetries is supported; {node['title']} fits best ({sure})"
+        first = f"{_none_shown(plan, found)}; {node['title']} fits best ({sure})"
     elif verdict.name == "certified":
         first = f"The symmetry of this data is {_named(node)}: {verdict.reason} ({sure})"
     else:
@@ -45,6 +45,19 @@ def summary(plan: dict[str, Any], found: Decision, more: MoreData | None) -> str
     clauses = [c for c in clauses if c]
     second = "; ".join(clauses)
     return f"{first}." + (f" {second[:1].upper()}{second[1:]}." if second else "")
+
+
+def _none_shown(plan: dict[str, Any], found: Decision) -> str:
+    """That no symmetry is supported; candidates which nothing could contradict, or nothing decided, are named."""
+    for verdict, why in (
+        ("untested", "not tested, since the data never shows the moved samples"),
+        ("undetermined", "not decided"),
+    ):
+        names = [str(plan["nodes"][p]["name"]) for p in found.order if found.verdicts[p].name == verdict]
+        if names:
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            return f"No candidate symmetry is shown, but {', '.join(names[:_NAMED])}{more} could be true: {why}"
+    return "None of the candidate symmetries is supported"
 
 
 def _named(node: dict[str, Any]) -> str:

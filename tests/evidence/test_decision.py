@@ -26,7 +26,7 @@ def vectors(d, *candidates, include_subgroups=True):
 def rank(tmp_path):
     """rank(plan, {element: defect}, ...) -> ranking: every candidate's witness sees these defects; others are 0."""
 
-    def run(plan, defects, *, n=2000, noise=0.4, tolerance=0.05, lost=(), metrics=None):
+    def run(plan, defects, *, n=2000, noise=0.4, tolerance=0.05, lost=(), metrics=None, unseen=()):
         here = tmp_path / str(len(list(tmp_path.iterdir())))
         rng = np.random.default_rng(0)
         planted = np.array([defects.get(c["element"], 0.0) for c in plan["classes"]])
@@ -42,7 +42,11 @@ def rank(tmp_path):
             arrays = {"base": base[None], "constant": np.ones((1, n)), "excess": excess[None], "cluster": np.arange(n)}
             for name, value in arrays.items():
                 np.save(out / f"{name}.npy", value)
-            shown = [{"status": "shown", "p_value": 0.5, "overlap": 1.0} for _ in planted]
+            shown = [
+                {"status": "not_shown", "p_value": 0.001, "overlap": 0.0} if c["element"] in unseen
+                else {"status": "shown", "p_value": 0.5, "overlap": 1.0}
+                for c in plan["classes"]
+            ]  # fmt: skip
             about = {"witnesses": [node["name"]], "gain_bits": LEARNED, "folds": 1, **(metrics or {})}
             if position == 0:
                 about["support"] = shown
@@ -72,6 +76,15 @@ def test_the_summary_says_what_holds_and_what_refutes_more(rank):
     assert ranking["summary"].count(". ") <= 2
     assert ranking["evidence"]["more_data"] is None
     assert not any("union" in w for w in ranking["warnings"])
+
+
+def test_the_summary_names_what_could_not_be_tested_or_was_not_decided(rank):
+    plan = square("C2", "D1")
+    untested = rank(plan, {"r180": 0.6, "mx": 0.6}, unseen=("r180",))
+    assert untested["best"]["group"] == "T"
+    assert "C2 could be true: not tested" in untested["summary"]
+    refuted = rank(plan, {"r180": 0.6, "mx": 0.6})
+    assert refuted["summary"].startswith("None of the candidate symmetries is supported")
 
 
 def test_the_answer_is_a_function_of_the_tolerance(rank):
