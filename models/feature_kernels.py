@@ -34,13 +34,15 @@ class Copies:
 def read_out_evidence(copies: Copies, y: Tensor, *, shared: bool) -> float:
     """Log marginal likelihood (nats) of targets y (n, p) under symmetric read-outs.
 
-    Averaged over the noise and over how much the features count beside the outputs; amplitudes as in
-    `models.kernels.evidence`.
+    Averaged over the noise and over how much the features count beside the outputs, or that nothing is explained at
+    all, without which read-outs of small variance, as large groups have, would be the best of what does not help;
+    amplitudes as in `models.kernels.evidence`.
     """
     design, free = _design(copies)
     columns = y if copies.rho is None else y.reshape(-1, 1)
     gram, met = design.T @ design, design.T @ columns
-    scores = []
+    nothing = torch.zeros(0, columns.shape[1]).double()
+    scores = [noise_scores(nothing[:, 0], nothing, (columns**2).sum(0), len(columns), shared)]
     for share in _SHARES:
         scale = torch.where(free, math.sqrt(share), 1.0).double()
         values, vectors = torch.linalg.eigh(scale[:, None] * gram * scale)

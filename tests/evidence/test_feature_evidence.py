@@ -17,7 +17,7 @@ from models.networks.planned import planned_config
 from workers.feature_evidence import feature_evidence
 from workers.fitting import Fitted
 from workers.folds import Split
-from workers.kernel_evidence import drawn
+from workers.kernel_evidence import centred, contrasts, drawn
 from workers.samples import Samples
 
 
@@ -52,7 +52,9 @@ def test_it_is_the_marginal_likelihood_of_the_averaged_covariance(sign):
     rho = None if sign is None else torch.tensor([[[1.0]], [[sign]]]).double()
     found, y = copies(rng, 12, 2, rho=rho), torch.from_numpy(rng.normal(size=(12, 1)))
     weight = np.ones(2) if sign is None else np.array([1.0, sign])
-    target, scores = y[:, 0].numpy(), []
+    target = y[:, 0].numpy()
+    nothing = multivariate_normal.logpdf(target, cov=float(target @ target) / 12 * np.eye(12))
+    scores = [nothing] * len(NOISES)
     for share in _SHARES:
         features, outputs = (
             np.einsum("igc,g->ic", part.numpy(), weight) / 2 for part in (found.features, found.outputs)
@@ -104,6 +106,19 @@ def test_features_that_know_nothing_say_next_to_nothing():
     gains = [gain(found, rng.normal(size=300)) for _ in range(20)]
     assert max(map(abs, gains)) < 8.0
     assert abs(np.mean(gains)) < 3.0
+
+
+@pytest.mark.parametrize("classes", [2, 10])
+def test_classes_that_nothing_explains_favour_no_group(classes):
+    """Copies of a sample are alike, as a network's are, and each class is regressed on: larger groups, whose averages
+    vary less, would gain a few bits for each."""
+    rng = np.random.default_rng(8)
+    for _ in range(4):
+        parts = rng.normal(size=(300, 8, 30)) + rng.normal(size=(300, 1, 30))
+        found = Copies(torch.from_numpy(parts[..., 2:]), torch.from_numpy(parts[..., :2]))
+        y = centred(torch.from_numpy(contrasts(classes)[rng.integers(0, classes, 300)]), False)
+        first, second = (read_out_evidence(c, y, shared=False) for c in (found, alone(found)))
+        assert abs(first - second) / math.log(2.0) < 2.0
 
 
 def test_columns_of_zeros_say_nothing():
