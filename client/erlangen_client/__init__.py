@@ -9,29 +9,15 @@ print(result.summary)
 from erlangen_client.aio import AsyncClient
 from erlangen_client.answers import (
     Best,
-    Candidate,
-    Curve,
-    Curves,
     Dataset,
-    Defect,
-    Element,
-    Elements,
     Estimate,
     Event,
-    Evidence,
     Group,
-    Interval,
-    LabelsSaved,
-    Lattice,
-    LatticeNode,
     OfferedGroup,
     OfferedGroups,
     Progress,
-    RankedGroup,
-    Ranking,
     Result,
     Search,
-    Support,
 )
 from erlangen_client.client import Client
 from erlangen_client.errors import (
@@ -42,6 +28,22 @@ from erlangen_client.errors import (
     ServiceError,
     UnexpectedAnswer,
     Unreachable,
+)
+from erlangen_client.findings import (
+    Candidate,
+    Curve,
+    Curves,
+    Defect,
+    Element,
+    Elements,
+    Evidence,
+    Interval,
+    LabelsSaved,
+    Lattice,
+    LatticeNode,
+    RankedGroup,
+    Ranking,
+    Support,
 )
 from erlangen_client.steps import DEFAULT_URL
 from erlangen_client.version import VERSION

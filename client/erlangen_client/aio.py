@@ -13,22 +13,7 @@ from typing import Any, Self, Unpack
 import httpx2
 
 from erlangen_client import api, scripts
-from erlangen_client.answers import (
-    Candidate,
-    Curves,
-    Dataset,
-    Elements,
-    Estimate,
-    Event,
-    Evidence,
-    Group,
-    Lattice,
-    OfferedGroups,
-    RankedGroup,
-    Ranking,
-    Result,
-    Search,
-)
+from erlangen_client.answers import Dataset, Estimate, Event, Group, OfferedGroups, Result, Search
 from erlangen_client.api import (
     AllOptions,
     Answer,
@@ -41,6 +26,7 @@ from erlangen_client.api import (
     SearchOptions,
 )
 from erlangen_client.client import Client
+from erlangen_client.findings import Candidate, Curves, Elements, Evidence, Lattice, RankedGroup, Ranking
 from erlangen_client.progress import Choice, reporter
 from erlangen_client.steps import (
     Emit,
@@ -238,6 +224,17 @@ class AsyncClient:
             script.close()
 
 
+class _ReadAside(httpx2.AsyncByteStream):
+    """The body of an upload, read from the disk in a thread while the event loop goes on."""
+
+    def __init__(self, body: httpx2.SyncByteStream) -> None:
+        self._pieces = iter(body)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while (piece := await asyncio.to_thread(next, self._pieces, None)) is not None:
+            yield piece
+
+
 class _Wire:
     """Carries out the steps of one script; holds the answer that it reads piece by piece."""
 
@@ -250,7 +247,10 @@ class _Wire:
         try:
             match step:
                 case Send(call):
-                    response = await self._http.send(request_of(self._http, call))
+                    request = request_of(self._http, call)
+                    if call.file is not None and isinstance(request.stream, httpx2.SyncByteStream):
+                        request.stream = _ReadAside(request.stream)
+                    response = await self._http.send(request)
                     return reply_of(response, response.content)
                 case Open(call, what):
                     return await self._open(call, what)
@@ -267,7 +267,7 @@ class _Wire:
     async def _open(self, call: Call[Any], what: str) -> Reply | Lost:
         await self.close()
         self._response = response = await self._http.send(request_of(self._http, call), stream=True)
-        if response.status_code >= 400:
+        if response.status_code >= 300:
             return reply_of(response, await response.aread())
         self._pieces = response.aiter_bytes() if what == "bytes" else self._events(response)
         return reply_of(response)

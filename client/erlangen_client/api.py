@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Generic, Literal, TypedDict, TypeVar
 from urllib.parse import quote
 
-from erlangen_client.answers import (
-    Candidate,
-    Curves,
-    Dataset,
-    Elements,
-    Estimate,
-    Evidence,
-    Group,
-    Lattice,
-    OfferedGroups,
-    RankedGroup,
-    Ranking,
-    Search,
-)
+from erlangen_client.answers import Dataset, Estimate, Group, OfferedGroups, Search
+from erlangen_client.errors import InputError, UnexpectedAnswer
+from erlangen_client.findings import Candidate, Curves, Elements, Evidence, Lattice, RankedGroup, Ranking
 from erlangen_client.records import Record
 
 Answer = TypeVar("Answer")
@@ -117,6 +107,11 @@ def id_of(thing: str | Record, field_name: str = "id") -> str:
     return quote(thing if isinstance(thing, str) else str(getattr(thing, field_name)), safe="")
 
 
+def is_visible(text: str) -> bool:
+    """Whether a text may stand in a header: visible ASCII alone."""
+    return all("!" <= letter <= "~" for letter in text)
+
+
 def anything(method: str, path: str, json: Any = None, query: Mapping[str, Any] | None = None) -> Call[Any]:
     return Call(method=method, path=path, read=lambda raw: raw, json=json, query=query or {})
 
@@ -127,14 +122,29 @@ def upload(file: BinaryIO, name: str, form: Mapping[str, str]) -> Call[Dataset]:
 
 
 def question(dataset: str | Dataset, candidates: Candidates, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The body that asks for a search."""
+    """The body that asks for a search. Raises InputError for what JSON cannot hold."""
     if isinstance(candidates, str) and candidates != "auto":
         candidates = [candidates]
     chosen = dataset if isinstance(dataset, str) else dataset.id
-    return {"dataset_id": chosen, "candidates": candidates, **options}
+    body = {"dataset_id": chosen, "candidates": candidates, **options}
+    try:
+        return json.loads(json.dumps(body, default=_plain, allow_nan=False))  # type: ignore[no-any-return]
+    except (TypeError, ValueError) as error:
+        raise InputError(f"The search cannot be asked for in JSON: {error}") from None
+
+
+def _plain(value: Any) -> Any:
+    """Numbers and arrays of numpy, tuples of them and other mappings as JSON has them."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is no JSON")
 
 
 def start(body: Mapping[str, Any], key: str | None) -> Call[Search]:
+    if not is_visible(key or ""):
+        raise InputError("An idempotency key is visible ASCII without spaces.")
     headers = {IDEMPOTENCY_KEY: key or secrets.token_hex(16)}
     return Call(method="POST", path="/v1/searches", read=Search.read, json=body, headers=headers)
 
@@ -230,6 +240,8 @@ class Listing(Generic[Answer]):
         """One page: its items, and the cursor of the next."""
 
         def read(raw: Any) -> tuple[list[Answer], str | None]:
+            if not isinstance(raw, Mapping) or not isinstance(raw.get("items"), list):
+                raise UnexpectedAnswer(f"expected a list of items, got {raw!r:.100}")
             return [self.read(item) for item in raw["items"]], raw.get("next_cursor")
 
         query = {**self.query} | ({"cursor": cursor} if cursor else {})

@@ -12,22 +12,7 @@ from typing import Any, Self, Unpack
 import httpx2
 
 from erlangen_client import api, scripts
-from erlangen_client.answers import (
-    Candidate,
-    Curves,
-    Dataset,
-    Elements,
-    Estimate,
-    Event,
-    Evidence,
-    Group,
-    Lattice,
-    OfferedGroups,
-    RankedGroup,
-    Ranking,
-    Result,
-    Search,
-)
+from erlangen_client.answers import Dataset, Estimate, Event, Group, OfferedGroups, Result, Search
 from erlangen_client.api import (
     AllOptions,
     Answer,
@@ -39,6 +24,7 @@ from erlangen_client.api import (
     SearchFilters,
     SearchOptions,
 )
+from erlangen_client.findings import Candidate, Curves, Elements, Evidence, Lattice, RankedGroup, Ranking
 from erlangen_client.progress import Choice, reporter
 from erlangen_client.steps import (
     Emit,
@@ -317,7 +303,7 @@ class _Wire:
     def _open(self, call: Call[Any], what: str) -> Reply | Lost:
         self.close()
         self._response = response = self._http.send(request_of(self._http, call), stream=True)
-        if response.status_code >= 400:
+        if response.status_code >= 300:
             return reply_of(response, response.read())
         self._pieces = response.iter_bytes() if what == "bytes" else self._events(response)
         return reply_of(response)

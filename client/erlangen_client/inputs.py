@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +50,15 @@ def _file(path: Path, y: Any, form: dict[str, str], roles: Mapping[str, Any], fo
     if y is not None:
         form["target"] = _text(y, "y") if isinstance(y, str) else ",".join(_text(name, "y") for name in y)
     if path.is_dir():
-        return Prepared(_zip_of(path, folder), f"{path.resolve().name}.zip", form)
+        return Prepared(_zip_of(path, folder), f"{_said(path.resolve().name)}.zip", form)
     if not path.is_file():
         raise InputError(f"There is no file {str(path)!r}.")
-    return Prepared(path, path.name, form)
+    return Prepared(path, _said(path.name), form)
+
+
+def _said(name: str) -> str:
+    """A name on the disk as text: what is no text in it becomes question marks."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def _text(value: Any, name: str) -> str:
@@ -74,7 +81,7 @@ def _zip_of(root: Path, folder: Path) -> Path:
     target = folder / "images.zip"
     with zipfile.ZipFile(target, "w") as archive:
         for path in images:  # images are compressed already
-            with path.open("rb") as image, archive.open(f"{path.parent.name}/{path.name}", "w") as member:
+            with path.open("rb") as image, archive.open(_said(f"{path.parent.name}/{path.name}"), "w") as member:
                 while block := image.read(1 << 20):
                     member.write(block)
     return target
@@ -91,9 +98,11 @@ def _frame(frame: Any, y: Any, form: dict[str, str], roles: Mapping[str, Any], f
     form = form | {"target": ",".join(names)}
     for role, value in roles.items():
         (form[role],) = _columns(frame, value, role)
+    if twice := [name for name, count in Counter(frame.columns).items() if count > 1]:
+        raise InputError(f"The frame has more than one column {twice[0]!r}.")
     flags = [name for name, kind in frame.dtypes.items() if str(kind) in ("bool", "boolean") and name not in names]
     path = folder / "table.csv"
-    frame.astype(dict.fromkeys(flags, "int8")).to_csv(path, index=False)
+    frame.astype(dict.fromkeys(flags, "Int8")).to_csv(path, index=False)  # of which a missing one stays missing
     return Prepared(path, f"{form.get('name', 'table')}.csv", form)
 
 
@@ -142,18 +151,22 @@ def _arrays(x: Any, y: Any, form: dict[str, str], roles: Mapping[str, Any], fold
 
 def _array(value: Any, name: str) -> NDArray[Any]:
     """A numpy array of anything like one. Raises InputError for what would have to be pickled."""
-    if hasattr(value, "detach"):  # a torch tensor, on any device
-        value = value.detach().cpu()
-        value = value.float() if str(value.dtype) == "torch.bfloat16" else value
+    if np.ma.is_masked(value):
+        raise InputError(f"{name} has masked values: fill them in, or leave their samples out.")
     try:
+        if hasattr(value, "detach"):  # a torch tensor, on any device
+            value = value.detach().cpu()
+            value = value.float() if str(value.dtype) == "torch.bfloat16" else value
         values = np.asarray(value)
-    except ValueError as error:
+    except (ValueError, TypeError, RuntimeError) as error:
         raise InputError(f"{name} is no array: {error}") from None
     if values.dtype.kind == "O" or values.dtype.kind not in "biufUSM":
         flat = values.ravel().tolist()
         if values.dtype.kind in "OT" and flat and all(isinstance(part, str) for part in flat):
             return values.astype(np.str_)
-        if values.dtype.kind == "O" and flat and all(isinstance(part, bool | int | float) for part in flat):
-            return np.asarray(flat).reshape(values.shape)
+        if values.dtype.kind == "O" and flat and all(isinstance(part, np.bool_ | Real) for part in flat):
+            numbers = np.asarray(flat).reshape(values.shape)
+            if numbers.dtype.kind in "biuf":  # there are integers that no array holds
+                return numbers
         raise InputError(f"{name} holds {values.dtype}: send numbers or text, and one shape for all samples.")
     return values

@@ -9,7 +9,8 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from erlangen_client.answers import Candidate, Interval, Lattice, LatticeNode, Ranking, Result
+    from erlangen_client.answers import Result
+    from erlangen_client.findings import Candidate, Interval, Lattice, LatticeNode, Ranking
 
 COLOURS = {
     "certified": "#2e9e5b",

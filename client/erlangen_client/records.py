@@ -90,5 +90,8 @@ def _convert(hint: Any, value: Any) -> Any:
     if isinstance(hint, type) and issubclass(hint, Record):
         return hint.read(value)
     if hint is datetime and isinstance(value, str):
-        return datetime.fromisoformat(value)
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            raise UnexpectedAnswer(f"expected a time, got {value!r:.100}") from None
     return value

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from erlangen_client import api, inputs
-from erlangen_client.answers import Candidate, Dataset, Event, Result, Search
+from erlangen_client.answers import Dataset, Event, Result, Search
 from erlangen_client.api import Answer, Call, Candidates, Listing
 from erlangen_client.errors import SearchFailed, ServiceError, UnexpectedAnswer, Unreachable
+from erlangen_client.findings import Candidate
 from erlangen_client.progress import Progress
 from erlangen_client.steps import Emit, Lost, Next, Open, Pause, Reply, Script, Send, Work, watched
 

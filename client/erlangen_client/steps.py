@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from erlangen_client.answers import Event
-from erlangen_client.api import Call
+from erlangen_client.api import Call, is_visible
 from erlangen_client.errors import ServiceError, UnexpectedAnswer
 from erlangen_client.version import VERSION
 
@@ -94,9 +94,11 @@ class Reply:
             raise UnexpectedAnswer("The answer is not the JSON that it says it is.") from None
 
     def raise_for_status(self) -> None:
-        """Raise ServiceError for an answer that is a refusal."""
-        if self.status < 400:
+        """Raise ServiceError for an answer that is a refusal, UnexpectedAnswer for one that sends elsewhere."""
+        if self.status < 300:
             return
+        if self.status < 400:
+            raise UnexpectedAnswer(f"It sends on to {self.headers.get('location', 'another address')!r}: ask there.")
         content = self.content
         detail = str(content or "")[:200]
         raise ServiceError(self.status, content if isinstance(content, Mapping) else {"detail": detail})
@@ -127,7 +129,9 @@ def connection(url: str | None, key: str | None, seconds: float) -> dict[str, An
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError(f"not an http(s) address: {address!r}")
-    secret = key or os.environ.get("ERLANGEN_API_KEY")
+    secret = (key or os.environ.get("ERLANGEN_API_KEY") or "").strip()
+    if not is_visible(secret):  # the HTTP library would refuse it in words that hold it
+        raise ValueError("the API key has characters that no key has")
     headers = {"Accept": "application/json", "User-Agent": f"erlangen-client/{VERSION}"}
     return {
         "base_url": address.rstrip("/") + "/",

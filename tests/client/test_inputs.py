@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,13 @@ def test_samples_that_belong_together_are_named(client: Client) -> None:
         (FRAME, "kind", {"groups": "person"}, "groups: the frame has no column"),
         ("nothing.npz", None, {}, "There is no file 'nothing.npz'"),
         (X, Y, {"groups": PEOPLE[:3]}, "groups has 3 rows"),
+        (np.ma.masked_less(X, 0), Y, {}, "x has masked values"),
+        (torch.tensor(X).to(torch.float8_e4m3fn), Y, {}, "x is no array"),
+        ([[10**30, 1]] * 24, Y, {}, "x holds object"),
+        (pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"]), [0, 1], {}, "more than one column 'a'"),
+        (FRAME, pd.Series([None, *Y[1:]], dtype="boolean"), {}, "y holds object"),
+        ({"x": X}, Y, {}, "x holds object"),
+        (None, Y, {}, "x holds object"),
     ],
 )
 def test_what_cannot_be_sent_is_refused_here(x: Any, y: Any, options: dict[str, Any], message: str) -> None:
@@ -161,6 +169,21 @@ def test_a_folder_without_images_is_refused_here(tmp_path: Path) -> None:
     path = saved(tmp_path, "csv")
     with Client("http://127.0.0.1:9") as nobody, pytest.raises(InputError, match="name of a column"):
         nobody.upload(path, groups=PEOPLE)
+
+
+def test_a_missing_flag_is_refused_by_the_service(client: Client) -> None:
+    frame = FRAME.assign(flag=FRAME["flag"].astype("boolean").where(FRAME["a"] > 0))
+    with pytest.raises(ServiceError, match="flag"):
+        client.upload(frame, "kind")
+
+
+def test_names_that_are_no_text_are_sent_as_far_as_they_are(client: Client, tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/odd\xff.csv"))
+    FRAME.assign(a=7 * FRAME["a"]).to_csv(path, index=False)
+    assert client.upload(path, "kind").name == "odd?"
+    folder = images(tmp_path / "more pets")
+    (folder / "cats").rename(os.fsdecode(os.fsencode(folder) + b"/cats\xff"))
+    assert client.upload(folder).classes == ("cats?", "dogs")
 
 
 def test_frames_are_not_changed(client: Client) -> None:

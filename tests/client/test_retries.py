@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import socket
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from erlangen_client import (
@@ -256,6 +260,73 @@ def test_the_key_is_sent(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(Answer.json(DATASET)) as server:
         ask(server, "dataset", "ds_1")
     assert server.asked[0].headers["authorization"] == "Bearer secret"
+
+
+@pytest.mark.parametrize("method", ["dataset", "delete", "download"])
+def test_an_address_that_sends_on_is_told(ask: Ask, method: str, tmp_path: Path) -> None:
+    there = Answer(307, b"", {"Location": "https://elsewhere/login"})
+    with serving(there) as server, pytest.raises(UnexpectedAnswer, match="https://elsewhere/login"):
+        ask(server, method, "tr_1", *([tmp_path] if method == "download" else []))
+    assert list(tmp_path.iterdir()) == []
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_key_is_in_no_message(ask: Ask, kind: type[Client | AsyncClient]) -> None:
+    for key in ("sec\nret", "s\u00e9cret", "sec ret"):
+        with pytest.raises(ValueError, match="API key") as refused:
+            kind("http://127.0.0.1:9", key)
+        assert key not in str(refused.value)
+        assert refused.value.__context__ is None
+    with serving(Answer.json(DATASET)) as server, Client(server.url, " secret\n") as client:  # as files of keys end
+        client.dataset("ds_1")
+    assert server.asked[0].headers["authorization"] == "Bearer secret"
+
+
+def test_options_may_be_of_numpy(ask: Ask) -> None:
+    turn = {"group": "custom", "name": "turn", "generators": np.array([[1, 2, 0]])}
+    with serving(Answer.json(search("queued"), 202)) as server:
+        ask(server, "start", "ds_1", (turn, "C2"), folds=np.int64(3), tolerance=np.float32(0.5))
+    body = json.loads(server.asked[0].body)
+    assert body["candidates"] == [{**turn, "generators": [[1, 2, 0]]}, "C2"]
+    assert (body["folds"], body["tolerance"]) == (3, 0.5)
+
+
+@pytest.mark.parametrize("options", [{"tolerance": float("nan")}, {"seed": object()}, {"key": "two words"}])
+def test_options_that_cannot_be_sent_ask_nothing(ask: Ask, options: dict[str, Any]) -> None:
+    with pytest.raises(InputError):
+        ask("http://127.0.0.1:9", "start", "ds_1", **options)
+
+
+def test_a_list_or_time_of_somebody_else_is_told(ask: Ask) -> None:
+    with serving(Answer.json({"datasets": []})) as server, pytest.raises(UnexpectedAnswer, match="list of items"):
+        ask(server, "datasets")
+    odd = DATASET | {"created_at": "yesterday"}
+    with serving(Answer.json(odd)) as server, pytest.raises(UnexpectedAnswer, match="yesterday"):
+        ask(server, "dataset", "ds_1")
+
+
+def test_an_upload_is_read_beside_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"a,b\n" + b"1,2\n" * 100_000)
+    readers: set[int] = set()
+
+    class Watched(io.FileIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            readers.add(threading.get_ident())
+            return super().read(size)
+
+    monkeypatch.setattr(Path, "open", lambda path, mode: Watched(path, mode))
+
+    async def upload(url: str) -> None:
+        async with AsyncClient(url) as client:
+            assert (await client.upload(path, "b")).id == "ds_1"
+
+    with serving(Answer.json(DATASET, 201)) as server:
+        asyncio.run(upload(server.url))
+    assert readers
+    assert threading.get_ident() not in readers
+    assert path.read_bytes() in server.asked[0].body
 
 
 def test_a_file_that_is_not_there_asks_nothing(ask: Ask) -> None:
