@@ -9,6 +9,7 @@ import json as jsonlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -51,6 +52,14 @@ def tell(message: str) -> None:
     complaints.print(message, style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
+def save(page: str, path: Path) -> None:
+    """Write a page to a file, or end the command with the reason why not."""
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        give_up(f"Cannot write {path}: {error.strerror}")
+
+
 def print_json(answer: Any) -> None:
     """Print an answer as JSON."""
     typer.echo(jsonlib.dumps(answer, indent=2, default=_plain))
@@ -91,6 +100,10 @@ def reported() -> Iterator[None]:
         give_up(f"Something else than Erlangen answers there. {error}", Status.UNREACHABLE)
     except InputError as error:
         give_up(error, Status.USAGE)
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a file that cannot be read, a full disk
+        give_up(error)
     except KeyboardInterrupt:
         raise typer.Exit(Status.INTERRUPTED) from None
 

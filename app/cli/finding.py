@@ -26,6 +26,7 @@ from app.cli.common import (
     give_up,
     print_json,
     reported,
+    save,
     tell,
 )
 from app.cli.tables import print_result, watch
@@ -34,6 +35,7 @@ from app.supervisor import import_path
 if TYPE_CHECKING:
     from erlangen_client import Client, Search
 
+STOP_SECONDS = 15
 File = Annotated[
     Path,
     typer.Argument(
@@ -60,8 +62,8 @@ def search(
     folds: Annotated[int, typer.Option(help="Parts of the data, each held out once.")] = 3,
     seeds: Annotated[int, typer.Option(help="Networks for each fold.")] = 1,
     seed: Annotated[int | None, typer.Option(help="Where random numbers start.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Most epochs of one candidate.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="Most seconds of one candidate.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Most epochs of each candidate.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Most seconds of training, shared by the candidates.")] = None,
     stop_early: Annotated[
         bool, typer.Option("--stop-early", help="Do not train candidates whose fate is settled.")
     ] = False,
@@ -82,6 +84,8 @@ def search(
     """
     if local and detach:
         give_up("--local starts a service that ends with the search: --detach needs one that stays.", Status.USAGE)
+    if report is not None and not report.parent.is_dir():  # to be told after the search would be late
+        give_up(f"There is no folder {str(report.parent)!r} for the report.", Status.USAGE)
     reading = {"target": target, "groups": groups, "split": split, "domain": domain, "task": task, "name": name}
     budget = {name: value for name, value in (("max_epochs", epochs), ("max_seconds", seconds)) if value is not None}
     asked: dict[str, Any] = {"include_subgroups": subgroups, "tolerance": tolerance, "folds": folds, "seeds": seeds}
@@ -98,13 +102,13 @@ def search(
             return
         ended = _followed(client, started, quiet=json)
         result = client.result(ended)
-        if report is not None and ended.state == "done":
-            report.write_text(client.report(ended), encoding="utf-8")
-            tell(f"The report is in {report}.")
         if json:
             print_json(result.raw)
         else:
             print_result(result, console, client.url if stays else None)
+        if report is not None and ended.state == "done":
+            save(client.report(ended), report)
+            tell(f"The report is in {report}.")
     if ended.state != "done":
         raise typer.Exit(Status.FAILED)
 
@@ -175,4 +179,7 @@ def _service(url: str | None, key: str | None, local: bool) -> Iterator[tuple[Cl
                     yield client, False
             finally:
                 process.send_signal(signal.SIGTERM)
-                process.wait(15)
+                try:
+                    process.wait(STOP_SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()

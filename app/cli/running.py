@@ -4,15 +4,34 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
-from app.cli.common import Json, console, give_up, print_json
+from app.cli.common import Json, Status, console, give_up, print_json
 from app.logs import configure_logging
 from app.settings import Settings
 from app.supervisor import worker_environment
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What keeps the service from starting as a message: settings, the data folder, the database."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except ValidationError as error:
+        wrong = [f"{part['loc'][0]}: {part['msg']}" if part["loc"] else part["msg"] for part in error.errors()]
+        give_up("The settings do not fit. " + "; ".join(wrong), Status.USAGE)
+    except OSError as error:
+        give_up(f"Cannot use {error.filename}: {error.strerror}" if error.filename else error)
+    except (SQLAlchemyError, RuntimeError, ValueError) as error:
+        give_up(error)
 
 
 def serve(
@@ -24,21 +43,25 @@ def serve(
     from app.serving import serve as serve_forever
 
     given = {"host": host, "port": port, "data_dir": data_dir}
-    settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-    try:
-        serve_forever(settings)
-    except OSError as error:
-        give_up(f"Cannot listen on {settings.host}:{settings.port}: {error.strerror or error}")
+    with told():
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+        try:
+            serve_forever(settings)
+        except OSError as error:
+            if error.filename is not None:  # the data folder
+                raise
+            give_up(f"Cannot listen on {settings.host}:{settings.port}: {error.strerror or error}")
 
 
 def worker() -> None:
     """Run a worker in the foreground: it trains the candidates of searches."""
     from app.db.migrate import upgrade
 
-    settings = Settings()
-    configure_logging(settings.log_level)
-    if settings.database_url.startswith("sqlite"):
-        upgrade(settings.database_url)
+    with told():
+        settings = Settings()
+        configure_logging(settings.log_level)
+        if settings.database_url.startswith("sqlite"):
+            upgrade(settings.database_url)
     # The web side of the house does not import the workers' side: it becomes it.
     environment = worker_environment(settings)
     os.execve(sys.executable, [sys.executable, "-P", "-m", "workers.main"], environment)
@@ -47,17 +70,14 @@ def worker() -> None:
 def migrate(json: Json = False) -> None:
     """Create the database's schema or bring it up to date."""
     from sqlalchemy import make_url
-    from sqlalchemy.exc import SQLAlchemyError
 
     from app.db.migrate import upgrade
 
-    settings = Settings()
-    configure_logging(settings.log_level)
-    url = settings.database_url
-    try:
+    with told():
+        settings = Settings()
+        configure_logging(settings.log_level)
+        url = settings.database_url
         upgrade(url)
-    except (SQLAlchemyError, RuntimeError) as error:
-        give_up(error)
     shown = make_url(url).render_as_string(hide_password=True)
     if json:
         print_json({"database": shown})

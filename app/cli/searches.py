@@ -21,6 +21,7 @@ from app.cli.common import (
     give_up,
     known_searches,
     print_json,
+    save,
     tell,
 )
 from app.cli.tables import print_ranking, print_search, print_searches, watch
@@ -137,10 +138,7 @@ def report(
         typer.echo(page)
         return
     path = output or Path(f"{search}.html")
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        give_up(f"Cannot write {path}: {error.strerror}")
+    save(page, path)
     _written(path, json)
 
 

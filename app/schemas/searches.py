@@ -144,7 +144,7 @@ class Weights(Strict):
 
 
 class Budget(Strict):
-    """Limits of the training of one candidate."""
+    """Limits of training: seconds for the whole search, epochs for each candidate."""
 
     max_seconds: float = Field(
         600, ge=1, le=86_400, description="Seconds, shared by the candidates; the analyses of the data count."

@@ -131,6 +131,16 @@ def test_candidates_may_be_json(service: Service, file: Path) -> None:
     assert "JSON" in run("search", file, "-c", "[oops", *QUICK, url=service.url, status=2).stderr
 
 
+def test_a_report_that_cannot_be_written_is_told(service: Service, file: Path, tmp_path: Path) -> None:
+    before = {search.id for search in service.client.searches()}
+    early = run("search", file, "--report", tmp_path / "no" / "r.html", url=service.url, status=2)
+    assert "no folder" in early.stderr
+    assert {search.id for search in service.client.searches()} == before
+    late = run("search", file, "-c", "E", *QUICK, "--json", "--report", tmp_path, url=service.url, status=1)
+    assert "Cannot write" in late.stderr
+    assert json.loads(late.stdout)["search"]["state"] == "done", "what was found is not lost"
+
+
 def test_a_refusal_names_what_is_wrong(service: Service, file: Path) -> None:
     refused = run("search", file, "-c", "E,Monster", *QUICK, "--json", url=service.url, status=3)
     assert "/candidates/1" in refused.stderr
@@ -167,6 +177,26 @@ def test_ctrl_c_cancels_the_search(service: Service, file: Path) -> None:
     run("status", search, "--wait", url=service.url, status=1)
     assert asked("retry", search, url=service.url)["state"] == "queued"
     asked("cancel", search, url=service.url)
+
+
+def test_a_second_ctrl_c_leaves_the_search(service: Service, file: Path) -> None:
+    process, search = _started(service, file)
+    assert process.stderr is not None
+    worker = service.worker_pid()
+    assert worker is not None
+    os.kill(worker, signal.SIGSTOP)  # a worker that does not stop its candidate
+    try:
+        os.killpg(process.pid, signal.SIGINT)
+        assert "Cancelling" in process.stderr.readline()
+        wait_for(lambda: service.client.status(search).state == "cancelling", SECONDS, "a search that is cancelled")
+        os.killpg(process.pid, signal.SIGINT)
+        shown, said = process.communicate(timeout=SECONDS)
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    assert process.returncode == 130, said
+    assert f"Left the search {search}" in said
+    assert shown == ""
+    wait_for(lambda: service.client.status(search).state == "cancelled", SECONDS, "a cancelled search")
 
 
 def test_ctrl_c_in_another_command_ends_it(service: Service, file: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,39 @@ def test_migrate_says_what_is_wrong_without_a_traceback(monkeypatch: pytest.Monk
     shown = CliRunner().invoke(cli, ["migrate"])
     assert shown.exit_code == 1
     assert "hidden" not in shown.output
+
+
+@pytest.mark.parametrize("command", ["serve", "worker", "migrate"])
+@pytest.mark.parametrize(
+    ("settings", "said", "status"),
+    [
+        ({"ERLANGEN_PORT": "99999"}, "port: Input should be less than or equal to 65535", 2),
+        ({"ERLANGEN_DATA_DIR": "{file}"}, "Cannot use {file}", 1),
+        ({"ERLANGEN_DATABASE_URL": "nonsense:secret"}, "Could not parse", 1),
+    ],
+)
+def test_what_keeps_the_service_from_starting_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, settings: dict[str, str], said: str, status: int
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setenv("ERLANGEN_DATA_DIR", str(tmp_path / "data"))
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value.format(file=file))
+    if command == "worker" and "DATABASE_URL" in str(settings):
+        pytest.skip("a worker leaves databases of servers as they are")
+    shown = CliRunner().invoke(cli, [command])
+    assert shown.exit_code == status, shown.output
+    assert said.format(file=file) in shown.output
+    assert "secret" not in shown.output
+
+
+def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        shown = CliRunner().invoke(cli, ["serve", "--port", str(port), "--data-dir", str(tmp_path)])
+    assert shown.exit_code == 1
+    assert f"Cannot listen on 127.0.0.1:{port}" in shown.output
 
 
 def test_searching_a_file_that_is_not_there_is_refused() -> None:

@@ -273,7 +273,7 @@ def test_an_address_that_sends_on_is_told(ask: Ask, method: str, tmp_path: Path)
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 def test_a_key_is_in_no_message(ask: Ask, kind: type[Client | AsyncClient]) -> None:
-    for key in ("sec\nret", "s\u00e9cret", "sec ret"):
+    for key in ("sec\nret", "s\u00e9cret"):
         with pytest.raises(ValueError, match="API key") as refused:
             kind("http://127.0.0.1:9", key)
         assert key not in str(refused.value)

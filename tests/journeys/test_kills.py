@@ -1,4 +1,8 @@
-"""kill -9 of the trainer child, the worker and the API in the middle of a search: nothing is lost, nothing twice."""
+"""kill -9 of the trainer child, the worker and the API in the middle of a search: nothing is lost, nothing twice.
+
+How soon work goes on is measured by `benchmarks.kill`: what was killed starts anew, and how long that takes depends
+on the machine and on what else it does.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,6 @@ import pytest
 
 from benchmarks.kill import disturbed, undisturbed
 from benchmarks.service import Service
-from tests.journeys.conftest import LEASE_SECONDS
 
 KILLS = 2
 
@@ -29,7 +32,6 @@ def test_a_killed_process_costs_time_only(
         assert run.state == "done"
         assert run.ranking == expected
         assert run.recorded_twice == 0
-        assert run.recovery_seconds is None or run.recovery_seconds <= LEASE_SECONDS + 10
 
 
 @pytest.mark.slow

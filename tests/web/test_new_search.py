@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from app.db.tables import Search
 from tests.web.rows import dataset
@@ -135,6 +135,35 @@ def test_a_page_without_data_asks_for_some(service: Service, address: str, open_
     page = open_page(f"{service.url}/new")
     expect(page.locator("#rest")).to_be_hidden()
     expect(page.get_by_role("button", name="Start the search")).to_be_disabled()
-    page.get_by_label("Data set").select_option(address.rsplit("=", 1)[1])
+    page.get_by_label("Data set", exact=True).select_option(address.rsplit("=", 1)[1])
     expect(page.locator("#cost .cost-total")).to_be_visible()
     assert page.url == address
+
+
+def test_the_data_set_chosen_last_counts(service: Service, address: str, open_page: OpenPage) -> None:
+    """The answer about one that was chosen before comes late."""
+    with service.writer.begin() as session:
+        slow, quick = dataset("local", "slow"), dataset("local", "quick")
+        session.add_all([slow, quick])
+    page = open_page(address)
+    held: list[Route] = []
+    page.route(f"**/v1/datasets/{slow.id}", lambda route: held.append(route))
+    with page.expect_request(f"**/v1/datasets/{slow.id}"):
+        page.get_by_label("Data set", exact=True).select_option(slow.id)
+    page.get_by_label("Data set", exact=True).select_option(quick.id)
+    look = page.locator("#dataset-facts a")
+    expect(look).to_have_attribute("href", f"/datasets/{quick.id}")
+    with page.expect_response(f"**/v1/datasets/{slow.id}"):
+        held[0].continue_()
+    page.wait_for_load_state("networkidle")
+    expect(look).to_have_attribute("href", f"/datasets/{quick.id}")
+    assert started(page, service)["dataset_id"] == quick.id
+
+
+def test_the_question_can_be_asked_again_on_coming_back(address: str, open_page: OpenPage) -> None:
+    page = open_page(address)
+    start = page.get_by_role("button", name="Start the search")
+    expect(start).to_be_enabled()
+    page.evaluate("document.getElementById('start').disabled = true")  # as it is left by starting
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    expect(start).to_be_enabled()

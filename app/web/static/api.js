@@ -27,7 +27,7 @@ let asking = null;
 
 function askForKey(wrong) {
   asking ??= new Promise((resolve) => {
-    const input = el("input", { id: "api-key", type: "password", autocomplete: "off", required: true, spellcheck: "false" });
+    const input = el("input", { id: "api-key", type: "password", autocomplete: "off", required: true, spellcheck: "false", pattern: "[ -~]+", title: "Letters, digits and signs without accents" });
     const dialog = el(
       "dialog",
       { class: "dialog key-dialog", "aria-labelledby": "key-title" },
@@ -42,10 +42,11 @@ function askForKey(wrong) {
       ),
     );
     dialog.addEventListener("close", () => {
-      if (input.value) sessionStorage.setItem(STORE, input.value.trim());
+      const given = input.validity.valid; // what cannot stand in a header would make every later request fail
+      if (given) sessionStorage.setItem(STORE, input.value.trim());
       dialog.remove();
       asking = null;
-      resolve(Boolean(input.value));
+      resolve(given);
     });
     document.body.append(dialog);
     dialog.showModal();

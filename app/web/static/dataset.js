@@ -6,8 +6,7 @@ import { previewPanel } from "./preview.js";
 import { datasetFacts } from "./recognised.js";
 import { searchList } from "./searchlist.js";
 
-const id = decodeURIComponent(location.pathname.split("/").filter(Boolean).at(-1));
-const where = encodeURIComponent(id);
+const where = location.pathname.split("/").filter(Boolean).at(-1); // as it stands in an address
 
 function askToDelete(dataset) {
   const remove = el("button", { type: "submit", value: "delete", class: "danger" }, "Delete it");

@@ -93,4 +93,10 @@ async function searchExample() {
 }
 
 byId("example").addEventListener("click", searchExample);
+// Back from the example's search, to the page as it was left.
+addEventListener("pageshow", (event) => {
+  if (!event.persisted) return;
+  byId("example-status").textContent = "";
+  byId("example").disabled = false;
+});
 poll();

@@ -141,13 +141,14 @@ function ask(pause) {
   }, pause);
 }
 
-async function loadGroups() {
-  const every = byId("all-groups").checked;
-  offered = await request(`/v1/datasets/${encodeURIComponent(dataset.id)}/groups?usual=${!every}`);
-  if (!offered.auto.length) byId("which-json").checked = true;
-}
+const groupsOf = (id) => request(`/v1/datasets/${encodeURIComponent(id)}/groups?usual=${!byId("all-groups").checked}`);
+
+let turn = 0;
 
 async function use(id) {
+  const mine = ++turn; // an answer that comes when another one was chosen meanwhile is of no use
+  clearTimeout(waiting);
+  asking?.abort();
   byId("start").disabled = true;
   notice(byId("notice"), "");
   dataset = null;
@@ -155,15 +156,15 @@ async function use(id) {
   byId("rest").disabled = true;
   if (!id) return;
   try {
-    const found = await request(`/v1/datasets/${encodeURIComponent(id)}`);
-    dataset = found;
-    await loadGroups();
-    if (dataset !== found) return; // another one was chosen meanwhile
+    const [found, groups] = await Promise.all([request(`/v1/datasets/${encodeURIComponent(id)}`), groupsOf(id)]);
+    if (mine !== turn) return;
+    [dataset, offered] = [found, groups];
   } catch (error) {
-    dataset = null;
+    if (mine !== turn) return;
     notice(byId("notice"), error.status === 404 ? "There is no such data set; it may have been deleted." : explain(error));
     return;
   }
+  if (!offered.auto.length) byId("which-json").checked = true;
   history.replaceState(null, "", `/new?dataset=${encodeURIComponent(id)}`);
   byId("dataset-facts").replaceChildren(
     `${count(dataset.n)} samples of ${dataset.x_shape.join(" × ")}, ${dataset.domain}, ${dataset.task}. `,
@@ -205,14 +206,23 @@ async function start() {
   select.addEventListener("change", () => use(select.value));
   byId("form").addEventListener("submit", submit);
   byId("all-groups").addEventListener("change", async () => {
-    await loadGroups().catch((error) => notice(byId("notice"), explain(error)));
-    draw();
+    const mine = turn;
+    try {
+      const groups = await groupsOf(dataset.id);
+      if (mine !== turn) return;
+      offered = groups;
+      draw();
+    } catch (error) {
+      notice(byId("notice"), explain(error));
+    }
   });
   byId("rest").addEventListener("input", (event) => {
     if (event.target.id === "centre") renameChosen();
     if (["search-name", "all-groups"].includes(event.target.id) || event.target.closest("#chosen")) return;
     ask(["number", "textarea"].includes(event.target.type) ? TYPING : 0);
   });
+  // Back from the search that was started, to the page as it was left: the question can be asked again.
+  addEventListener("pageshow", (event) => event.persisted && dataset && ask(0));
   await use(asked);
 }
 

@@ -31,7 +31,9 @@ export function uploader(frame, onsent) {
     const track = el("div");
     const cancel = el("button", { type: "button", onclick: () => stop.abort() }, "Stop sending");
     sending.replaceChildren(el("p", {}, el("strong", {}, file.name), ` ${bytes(file.size)}`), track, line, cancel);
+    let out = false; // whether all bytes are
     const told = (sent, all) => {
+      out = sent >= all;
       track.replaceChildren(progressBar(sent / all, "Sent"));
       line.textContent = sent < all ? `${bytes(sent)} of ${bytes(all)} sent, ${percent(sent / all)}` : "Sent. Reading and checking the data …";
     };
@@ -49,7 +51,7 @@ export function uploader(frame, onsent) {
       await replace(created ? body.id : null, body.id);
       await accepted(body);
     } catch (error) {
-      refused(error, options);
+      refused(error, options, out);
     } finally {
       show(sending, false);
       show(zone, true);
@@ -83,9 +85,9 @@ export function uploader(frame, onsent) {
     }
   }
 
-  function refused(error, options) {
+  function refused(error, options, out) {
     if (error.name === "AbortError") {
-      notice(failed, "Nothing was kept: the upload was stopped.", "warning");
+      notice(failed, out ? "The file was sent already: if it can be read, it will stand in the list." : "Nothing was kept: the upload was stopped.", "warning");
       return;
     }
     notice(failed, explain(error));
