@@ -19,6 +19,7 @@ exclude_patterns = ["**/__pycache__"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 nitpicky = True
+suppress_warnings = ["misc.highlighting_failure"]  # JSON that is cut short with … is no JSON
 
 html_theme = "furo"
 html_title = "Erlangen"

@@ -15,8 +15,27 @@ from tests.docs.running import Reader, compare, compare_lines
 from tests.live import live_service
 
 PAGES = {str(page.relative_to(ROOT)): blocks_of(page.read_text()) for page in pages_of(ROOT)}
-# Pages that train more than a few seconds.
-SLOW: frozenset[str] = frozenset()
+# Pages that train for more than a few seconds.
+SLOW = frozenset(
+    {
+        "client/README.md",
+        "docs/client.md",
+        "docs/command-line.md",
+        "docs/tutorial.md",
+        *(
+            f"docs/how-to/{name}.md"
+            for name in (
+                "belonging-together",
+                "budgets",
+                "candidates",
+                "continuous",
+                "label-actions",
+                "network",
+                "verdicts",
+            )
+        ),
+    }
+)
 TO_RUN = [
     pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
     for name, blocks in PAGES.items()
