@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from benchmarks.service import Service
 
 RECORDED = Path(__file__).parent / "recorded"
-N = 600
+N = 1200
 ON = [0, 1]
 CANDIDATES: list[Any] = [{"group": group, "on": ON} for group in ("D6", "D4", "SO(2)")]
 

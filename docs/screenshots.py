@@ -70,9 +70,9 @@ def main() -> None:
         client = service.client
         images, labels, _ = plant("D2", "energy", n=1600)
         boards = client.upload(BOARDS, name="final boards")
-        finished = client.search(images, labels, ["D4"], name="axis mirrors keep the label", folds=2, progress=True).search
+        finished = client.search(images, labels, ["D4"], name="axis mirrors keep the label", folds=2).search
         points, kinds = trefoil()
-        client.search(points, kinds, CANDIDATES[:1], name="trefoil", utility="off", progress=True)
+        client.search(points, kinds, CANDIDATES[:1], name="trefoil", utility="off")
         running = client.start(boards, [{"group": "D4", "translations": False}], name="final boards", **LONG)
         for now in client.follow(running):
             if now.state == "running" and now.progress.fraction > 0:
