@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as without_markup
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -17,6 +17,16 @@ WIDE, WIDEST = 100, 140  # columns of a terminal that has room for more, and for
 COLOURS = {"certified": "bold green", "approximate": "yellow", "refuted": "red", "untested": "dim", "undetermined": ""}
 STATES = {"done": "green", "failed": "red", "crashed": "red", "cancelled": "yellow", "running": "cyan"}
 Justify = Literal["left", "right"]
+
+
+def plain(text: str) -> str:
+    """A text that somebody chose, without what a terminal would take for a command."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def escape(text: str) -> str:
+    """The same where markup is read."""
+    return without_markup(plain(text))
 
 
 def watch(client: Client, search: Search, console: Console, *, quiet: bool = False) -> Search:
@@ -42,12 +52,12 @@ def print_result(result: Result, console: Console, url: str | None = None) -> No
     """The ranked candidates of a finished search and the sentence that sums it up; `url`: of a service that stays."""
     search = result.search
     if search.error:
-        console.print(search.error, style="red", markup=False)
+        console.print(plain(search.error), style="red", markup=False)
     if search.state == "done":
         print_ranking(result.ranking, console, search.name)
-        console.print(search.summary, style="bold", markup=False)
+        console.print(plain(search.summary), style="bold", markup=False)
     for note in search.notes:
-        console.print(f"Note: {note}", style="dim", markup=False)
+        console.print(plain(f"Note: {note}"), style="dim", markup=False)
     if url:
         console.print(f"{url}/searches/{search.id}", style="dim", highlight=False, soft_wrap=True)
 
@@ -108,9 +118,9 @@ def print_search(search: Search, console: Console, url: str) -> None:
     console.print(_coloured(search.state, STATES) + escape(progress_words(search).removeprefix(search.state)))
     for text, style in ((search.error, "red"), (search.summary, "bold")):
         if text:
-            console.print(text, style=style, markup=False)
+            console.print(plain(text), style=style, markup=False)
     for note in search.notes:
-        console.print(f"Note: {note}", style="dim", markup=False)
+        console.print(plain(f"Note: {note}"), style="dim", markup=False)
     console.print(f"{url}/searches/{search.id}", style="dim", highlight=False, soft_wrap=True)
 
 

@@ -104,6 +104,10 @@ def test_data_sets_are_sent_shown_and_deleted(service: Service, tmp_path: Path) 
     assert "weights" in run("datasets", "list", url=service.url).stdout
     assert asked("datasets", "delete", sent["id"], url=service.url) == {"deleted": sent["id"]}
     assert "No such" in run("datasets", "show", sent["id"], url=service.url, status=3).stderr
+    odd = asked("datasets", "send", table, "-y", "side", "--name", "\x1b[2J[red]x", url=service.url)
+    shown = run("datasets", "show", odd["id"], url=service.url).stdout
+    assert "\x1b" not in shown
+    assert "[2J[red]x" in shown
 
 
 def test_a_folder_of_images_is_searched(service: Service, tmp_path: Path) -> None:
