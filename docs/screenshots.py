@@ -21,11 +21,13 @@ from app.demo.__main__ import BOARDS
 from benchmarks.planted_images import plant
 from benchmarks.service import Service
 from docs.record import CANDIDATES, trefoil
+from erlangen_client import Search
 
 IMAGES = Path(__file__).parent / "images"
 MOST_BYTES = 250_000
 COLOURS = 160
-LONG = {"budget": {"max_epochs": 3000, "max_seconds": 3000}, "utility": "off", "folds": 2}
+IMAGES_SEARCHED = 1600
+LONG = {"budget": {"max_epochs": 200, "max_seconds": 3000}, "utility": "off", "folds": 2}
 
 
 @contextmanager
@@ -39,8 +41,10 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def opened(browser: Browser, url: str, *, width: int = 1280, height: int = 900, scheme: str = "light") -> Page:
-    """A page that has loaded and asks for nothing more."""
+def opened(
+    browser: Browser, url: str, *, width: int = 1280, height: int = 900, scheme: str = "light", follows: bool = False
+) -> Page:
+    """A page that has loaded; what follows a search keeps asking, all others have what they asked for."""
     context = browser.new_context(
         viewport={"width": width, "height": height},
         color_scheme=scheme,  # type: ignore[arg-type]
@@ -49,7 +53,10 @@ def opened(browser: Browser, url: str, *, width: int = 1280, height: int = 900, 
     page = context.new_page()
     page.goto(url)
     page.locator("h1").first.wait_for()
-    page.wait_for_function("!document.body.innerText.includes('Loading …')")
+    if not follows:
+        page.wait_for_load_state("networkidle")
+    for waiting in page.get_by_text("Loading …").all():
+        waiting.wait_for(state="hidden")
     return page
 
 
@@ -65,32 +72,36 @@ def keep(page: Page, name: str, *, whole: bool = False) -> None:
         sys.exit(f"{target} is larger than {MOST_BYTES} bytes")
 
 
+def photograph(browser: Browser, url: str, finished: Search, running: Search) -> None:
+    """Every page, with a finished and a running search to show."""
+    keep(opened(browser, f"{url}/", follows=True), "overview")
+    keep(opened(browser, f"{url}/datasets"), "datasets")
+    keep(opened(browser, f"{url}/datasets/{finished.dataset_id}"), "dataset")
+    keep(opened(browser, f"{url}/new?dataset={finished.dataset_id}"), "new-search")
+    keep(opened(browser, f"{url}/searches/{running.id}", follows=True), "running")
+    keep(opened(browser, f"{url}/searches"), "searches")
+    keep(opened(browser, f"{url}/rankings"), "rankings")
+    keep(opened(browser, f"{url}/docs"), "api")
+    result = f"{url}/searches/{finished.id}"
+    keep(opened(browser, result, height=1400), "search")
+    keep(opened(browser, result, height=1400, scheme="dark"), "search-dark")
+    keep(opened(browser, result, width=390, height=1200), "search-phone")
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, Service(Path(folder), worker_threads=1) as service:
         client = service.client
-        images, labels, _ = plant("D2", "energy", n=1600)
-        boards = client.upload(BOARDS, name="final boards")
+        images, labels, _ = plant("D2", "energy", n=IMAGES_SEARCHED)
         finished = client.search(images, labels, ["D4"], name="axis mirrors keep the label", folds=2).search
         points, kinds = trefoil()
-        client.search(points, kinds, CANDIDATES[:1], name="trefoil", utility="off")
+        client.search(points, kinds, CANDIDATES[:1], name="trefoil", stopping="settled", utility="off")
+        boards = client.upload(BOARDS, name="final boards")
         running = client.start(boards, [{"group": "D4", "translations": False}], name="final boards", **LONG)
         for now in client.follow(running):
-            if now.state == "running" and now.progress.fraction > 0:
+            if now.progress.done >= 2:
                 break
         with chromium() as browser:
-            url = service.url
-            keep(opened(browser, f"{url}/"), "overview")
-            keep(opened(browser, f"{url}/datasets"), "datasets")
-            keep(opened(browser, f"{url}/datasets/{finished.dataset_id}"), "dataset")
-            keep(opened(browser, f"{url}/new?dataset={finished.dataset_id}"), "new-search")
-            keep(opened(browser, f"{url}/searches/{running.id}"), "running")
-            keep(opened(browser, f"{url}/searches"), "searches")
-            keep(opened(browser, f"{url}/rankings"), "rankings")
-            keep(opened(browser, f"{url}/docs"), "api")
-            result = f"{url}/searches/{finished.id}"
-            keep(opened(browser, result, height=1400), "search")
-            keep(opened(browser, result, height=1400, scheme="dark"), "search-dark")
-            keep(opened(browser, result, width=390, height=1200), "search-phone")
+            photograph(browser, service.url, finished, running)
         client.cancel(running)
 
 
