@@ -18,6 +18,7 @@ PAGES = {str(page.relative_to(ROOT)): blocks_of(page.read_text()) for page in pa
 # Pages that train for more than a few seconds.
 SLOW = frozenset(
     {
+        "README.md",
         "client/README.md",
         "docs/client.md",
         "docs/command-line.md",
