@@ -65,7 +65,7 @@ export function moment(text) {
 
 // "D4" as letter and index, as in print; names of another form are left as they are.
 export function groupParts(name) {
-  const match = /^([A-Z])_?(\d+\w*|[a-z])$/.exec(name ?? "");
+  const match = /^([A-Z])_?(\d+\w*(?:@[\d.]+)?|[a-z])$/.exec(name ?? "");
   return match ? { letter: match[1], index: match[2] } : { letter: name ?? DASH, index: "" };
 }
 
