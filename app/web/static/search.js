@@ -20,12 +20,13 @@ import { runningView } from "./running.js";
 import { spectrumFigures } from "./spectra.js";
 import { legend, stateBadge, verdictClass } from "./verdicts.js";
 
-const id = decodeURIComponent(location.pathname.split("/").filter(Boolean).at(-1));
-const base = `/v1/searches/${encodeURIComponent(id)}`;
+const id = location.pathname.split("/").filter(Boolean).at(-1); // as it is written in an address
+const base = `/v1/searches/${id}`;
 const FINAL = ["done", "failed", "cancelled"];
 const PARTS = ["", "/ranking", "/lattice", "/elements", "/curves", "/evidence"];
 const leaving = new AbortController();
 addEventListener("pagehide", () => leaving.abort());
+addEventListener("pageshow", (event) => event.persisted && location.reload()); // kept by Back: what it followed has ended
 
 let search = null;
 let ranking = { items: [] };
