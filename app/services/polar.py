@@ -25,7 +25,7 @@ STANDINGS = {
 
 
 def standing(item: Mapping[str, Any], tolerance: float) -> str:
-    """How an element stands against the tolerance; a name among STANDINGS."""
+    """How an element stands against the tolerance, a name among STANDINGS: beyond is what the search refuted."""
     defect = item.get("defect") or {}
     if defect.get("value") is None:
         return "none"
@@ -33,7 +33,10 @@ def standing(item: Mapping[str, Any], tolerance: float) -> str:
         return "unseen"
     if defect["high"] is not None and defect["high"] <= tolerance:
         return "within"
-    return "beyond" if defect["low"] is not None and defect["low"] > tolerance else "open"
+    refuted = item.get("refuted")
+    if refuted is None:
+        refuted = defect["low"] is not None and defect["low"] > tolerance
+    return "beyond" if refuted else "open"
 
 
 def polar_pictures(items: Sequence[Mapping[str, Any]], tolerance: float) -> list[dict[str, Any]]:

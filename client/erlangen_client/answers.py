@@ -131,13 +131,17 @@ class OfferedGroup(Record):
     interpolated: bool = False
     usual: bool = False
     contains: tuple[str, ...] = ()
+    place: float = 0.0
+    row: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class OfferedGroups(Rows[OfferedGroup]):
-    """The groups that can be named for a data set. `auto`: those that "auto" stands for."""
+    """The groups that can be named for a data set. `covers`: pairs (lower, upper) of items with none between them;
+    `auto`: those that "auto" stands for."""
 
     items: tuple[OfferedGroup, ...]
+    covers: tuple[tuple[int, ...], ...] = ()
     auto: tuple[str, ...] = ()
 
 

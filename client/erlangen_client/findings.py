@@ -41,6 +41,15 @@ class LabelsSaved(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PairedLoss(Record):
+    """Bits by which a group's own network loses less than those of the subgroups `against`, with a standard error."""
+
+    bits: float | None = None
+    error: float | None = None
+    against: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Candidate(Record):
     """One candidate with its verdict and its numbers; what is not known is None.
 
@@ -63,6 +72,8 @@ class Candidate(Record):
     accuracy_term: float | None = None
     consistency_term: float | None = None
     complexity_term: float | None = None
+    imposed_bits: float | None = None
+    paired_loss: PairedLoss | None = None
     accuracy: Interval | None = None
     r2: Interval | None = None
     loss_bits: Interval | None = None

@@ -34,6 +34,7 @@ RECORDS = {
     "LabelsSaved": "LabelsSaved",
     "RankingsItem": "RankedGroup",
     "Interval": "Interval",
+    "PairedLoss": "PairedLoss",
     "SearchEstimate": "Estimate",
     "OfferedGroup": "OfferedGroup",
     "OfferedGroups": "OfferedGroups",

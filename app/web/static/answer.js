@@ -16,13 +16,14 @@ function sure(posterior) {
 
 // The first candidate moves nothing: then its own verdict says little, and that on the others is the finding.
 const nothing = (item) => item?.order === 1;
-const others = (ranking, verdict) => ranking.items.filter((item) => item.order !== 1 && item.verdict === verdict);
+const others = (ranking, verdict) => ranking.items.filter((item) => item.order !== 1 && (verdict === undefined || (item.verdict ?? null) === verdict));
 
 // The verdict that gives the answer its colour; none where no symmetry is the answer.
 export function toneOf({ best }, ranking) {
   if (!best) return "undetermined";
   if (!nothing(ranking.items.find((one) => one.rank === 1))) return best.verdict;
-  return ["untested", "undetermined"].find((verdict) => others(ranking, verdict).length) ?? null;
+  if (!others(ranking).length || others(ranking, null).length) return "undetermined";
+  return ["certified", "approximate", "untested", "undetermined"].find((verdict) => others(ranking, verdict).length) ?? null;
 }
 
 const NAMED = 4;
@@ -34,9 +35,13 @@ function listed(items) {
 
 function noSymmetry(item, ranking) {
   const beyond = item.translations ? " beyond translations" : "";
-  const [untested, undetermined] = ["untested", "undetermined"].map((verdict) => others(ranking, verdict));
+  if (!others(ranking).length) return ["No other candidate was compared"];
+  const held = ["certified", "approximate"].flatMap((verdict) => others(ranking, verdict));
+  const [untested, undetermined, lost] = ["untested", "undetermined", null].map((verdict) => others(ranking, verdict));
+  if (held.length) return ["No symmetry ranks first, but ", listed(held), " hold as far as was tested"];
   if (untested.length) return [`No symmetry is shown${beyond}, but `, listed(untested), " stay untested: this data never shows the moved samples"];
   if (undetermined.length) return [`No symmetry is shown${beyond}, but `, listed(undetermined), " stay undetermined"];
+  if (lost.length) return [`No symmetry is shown${beyond}, but `, listed(lost), " could not be trained"];
   return ["This data has none of the candidate symmetries", beyond];
 }
 

@@ -90,11 +90,11 @@ async function drawHeading() {
   }
 }
 
-// The element that refutes a candidate: the costliest of those that do, else its costliest.
+// The element that refutes a candidate, the costliest of those that do; a point of a spectrum is named by the reason.
 function refuting(item, elements, name) {
   if (item.verdict !== "refuted") return null;
   const guilty = elements.filter((one) => one.refuted && (one.in_groups ?? []).includes(name));
-  return guilty.sort((a, b) => b.defect.value - a.defect.value)[0]?.element ?? item.defect?.element;
+  return guilty.sort((a, b) => b.defect.value - a.defect.value)[0]?.element ?? null;
 }
 
 // Lattice, ranking and elements show one choice together.
@@ -186,6 +186,7 @@ async function refresh() {
   drawGroups(hasse, elements.items);
   if (isFinal()) drawFindings(elements.items, curves.items, evidence);
   if (isDone()) drawGallery(elements.items, hasse.nodes);
+  else show(byId("network-panel"), false);
 }
 
 // At most one refresh at a time and one a second, and never a stale last one.

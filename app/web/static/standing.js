@@ -10,11 +10,12 @@ export const STANDINGS = {
   none: "not measured",
 };
 
-export function standing({ defect, support }, tolerance) {
+// Beyond is what the search refuted, whose level holds for all elements at once; the interval is of one element alone.
+export function standing({ defect, support, refuted }, tolerance) {
   if (!defect || !Number.isFinite(defect.value)) return "none";
   if (support?.status === "not_shown") return "unseen";
   if (defect.high <= tolerance) return "within";
-  return defect.low > tolerance ? "beyond" : "open";
+  return refuted ?? defect.low > tolerance ? "beyond" : "open";
 }
 
 // Disc: within; cross: beyond; diamond: open; ring: not seen.
