@@ -48,14 +48,14 @@ def summary(plan: dict[str, Any], found: Decision, more: MoreData | None) -> str
 
 
 def _none_shown(plan: dict[str, Any], found: Decision) -> str:
-    """That no symmetry is supported, or ranks first; candidates which hold all the same, which nothing could contradict, or nothing decided, are named."""
+    """That no symmetry ranks first; candidates that are not ruled out, not tested or not decided are named."""
     held = [
         str(plan["nodes"][p]["name"])
         for p in found.order
         if found.verdicts[p].name in ("certified", "approximate") and not is_trivial(plan["nodes"][p]["spec"])
     ]
     if held:
-        return f"No symmetry ranks first, though {', '.join(held[:_NAMED])} hold as far as was tested"
+        return f"No symmetry ranks first, though {', '.join(held[:_NAMED])} are not ruled out"
     for verdict, why in (
         ("untested", "not tested, since the data never shows the moved samples"),
         ("undetermined", "not decided"),

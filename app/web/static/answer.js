@@ -38,7 +38,7 @@ function noSymmetry(item, ranking) {
   if (!others(ranking).length) return ["No other candidate was compared"];
   const held = ["certified", "approximate"].flatMap((verdict) => others(ranking, verdict));
   const [untested, undetermined, lost] = ["untested", "undetermined", null].map((verdict) => others(ranking, verdict));
-  if (held.length) return ["No symmetry ranks first, but ", listed(held), " hold as far as was tested"];
+  if (held.length) return ["No symmetry ranks first, but ", listed(held), " are not ruled out"];
   if (untested.length) return [`No symmetry is shown${beyond}, but `, listed(untested), " stay untested: this data never shows the moved samples"];
   if (undetermined.length) return [`No symmetry is shown${beyond}, but `, listed(undetermined), " stay undetermined"];
   if (lost.length) return [`No symmetry is shown${beyond}, but `, listed(lost), " could not be trained"];
