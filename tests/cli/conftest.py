@@ -1,4 +1,4 @@
-"""One service for all tests of the commands, and one way to call them."""
+"""One service for the tests of a module, which ends with them, and one way to call the commands."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def asked(*arguments: str | Path, url: str | None, status: int = 0, cwd: Path | 
     return json.loads(run(*arguments, "--json", url=url, status=status, cwd=cwd).stdout)
 
 
-@pytest.fixture(scope="package", params=BACKENDS)
+@pytest.fixture(scope="module", params=BACKENDS)
 def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with live_service(request.param, tmp_path_factory.mktemp("service")) as running:
         yield running
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "points.npz"
     x, y = points()
@@ -63,7 +63,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def found(service: Service, file: Path) -> dict[str, Any]:
     """What `erlangen search --json` found."""
     answer: dict[str, Any] = asked("search", file, "-c", "E,C2,D1", *QUICK, url=service.url)
