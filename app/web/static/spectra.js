@@ -30,7 +30,7 @@ function plot(spectrum, tolerance) {
   return svg(
     "svg",
     { viewBox: `0 0 ${PLOT.width} ${PLOT.height}`, class: "spectrum", role: "img", "aria-label": `${TITLES[kind]}: ${spectrum.sentence}` },
-    svg("rect", { class: "allowed", x: PLOT.left, width: PLOT.width - PLOT.left - PLOT.right, y: y(tolerance), height: Math.max(y(Math.max(-tolerance, -1e9)) - y(tolerance), 1) }),
+    svg("rect", { class: "allowed", x: PLOT.left, width: PLOT.width - PLOT.left - PLOT.right, y: y(tolerance), height: Math.max(y(-tolerance) - y(tolerance), 1) }),
     bentTicks(scale, tolerance, 0.08).map((value) => [
       svg("line", { class: value === 0 ? "zero" : value === tolerance ? "tolerance" : "grid", x1: PLOT.left, x2: PLOT.width - PLOT.right, y1: y(value), y2: y(value) }),
       svg("text", { x: PLOT.left - 8, y: y(value) + 4, "text-anchor": "end" }, value),

@@ -1,14 +1,14 @@
-// The five verdicts, each with a sign that does not depend on colour and one line of explanation.
+// The five verdicts, each with a sign that does not depend on colour; the glossary explains them.
 
 import { el } from "./dom.js";
 import { term } from "./glossary.js";
 
 export const VERDICTS = {
-  certified: { sign: "✓", line: "Every element of the group leaves the data's law unchanged, within the tolerance." },
-  approximate: { sign: "≈", line: "Broken, but only a little: larger than the tolerance, small enough to be useful." },
-  refuted: { sign: "✕", line: "At least one element of the group demonstrably changes what the labels mean." },
-  untested: { sign: "○", line: "The data never shows the transformed poses, so nothing could contradict the symmetry." },
-  undetermined: { sign: "?", line: "Too few samples or too little signal to decide either way." },
+  certified: { sign: "✓" },
+  approximate: { sign: "≈" },
+  refuted: { sign: "✕" },
+  untested: { sign: "○" },
+  undetermined: { sign: "?" },
 };
 
 const STATES = { queued: "waiting", running: "training", done: "trained", failed: "failed", crashed: "crashed", cancelled: "cancelled" };
