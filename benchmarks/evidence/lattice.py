@@ -1,7 +1,9 @@
 """Images with every subgroup of D4 planted: labels from the energy of random filters, averaged over the group.
 
 `benchmarks.planted_images` plants the firm ones: every foreign element flips at least 20 % of the labels. In the faint
-ones the least foreign element flips little more than 5 %.
+ones the least foreign element flips little more than 5 %. In shares of what was learned that is less than the usual
+tolerance: a witness that knew all about the planted function and had learned 67 % of the label information, as networks
+do here, would have a defect of .021 or more under such elements. So these searches ask for a tolerance of .02.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+from scipy.optimize import brentq
 
 from benchmarks.evidence.runner import Array, Cell, Row, Task
 from benchmarks.planted_images import TRUTHS, group_elements, plant, responses, turned
@@ -16,6 +19,7 @@ from models.groups.finite import element_key
 
 SIDE = 12
 _KINDS = ("energy", "texture")
+_FINE, _LEARNED = 0.02, 0.67
 
 
 def firm(truth: str, seed: int, n: int) -> Task:
@@ -41,14 +45,33 @@ def faint(truth: str, seed: int, n: int) -> Task:
         moved = [whole + share * energy[products[members, k]].mean(0) for k in foreign]
         margin = min((float(((v > threshold) != y).mean()) for v in moved), default=None)
         if margin is None or margin >= 0.05:
-            expected = "nothing false certified; the truth is first or not told apart from it, or undetermined"
-            return Task(x, y.astype(np.int64), TRUTHS, truth, margin=margin, expected=expected, check=not_wrong)
+            least = min(ideal_defects(value - threshold, [v - threshold for v in moved]), default=None)
+            return Task(
+                x, y.astype(np.int64), TRUTHS, truth, margin=margin, least_defect=least, tolerance=_FINE,
+                expected="nothing false certified; a wrong first row is undetermined, approximate or refuted",
+                check=not_wrong,
+            )  # fmt: skip
     raise RuntimeError(f"{truth} cannot be planted with this filter")
 
 
+def ideal_defects(value: Array, moved: list[Array], learned: float = _LEARNED) -> list[float]:
+    """Defect of each element under a witness that knows the planted function: the log-odds of the label `value > 0` are
+    c `value`, c such that the witness has learned this share of one bit a sample.
+
+    value (n,): the function less its threshold; moved: the same on the moved samples, one (n,) for each element.
+    """
+    sign, scale = np.where(value > 0, 1.0, -1.0), value.std()
+
+    def lost(c: float, at: Array) -> float:
+        return float(np.logaddexp(0.0, -c * at / scale * sign).mean() / np.log(2.0))
+
+    c = float(brentq(lambda c: 1.0 - lost(c, value) - learned, 0.1, 500.0))
+    return [(lost(c, other) - lost(c, value)) / learned for other in moved]
+
+
 def not_wrong(row: Row) -> bool:
-    """Nothing false is certified, and a wrong first row is not passed off as certain."""
-    return not row["false_certified"] and (row["in_set"] or row["verdict"] == "undetermined")
+    """Nothing false is certified, and a wrong first row is not passed off as an exact symmetry."""
+    return not row["false_certified"] and (row["in_set"] or row["verdict"] != "certified")
 
 
 def _energies(seed: int, n: int, salt: int) -> tuple[Array, Array, Array]:

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,8 @@ class Task:
     that is the full symmetry (None where nobody knows). `groups`: samples of one value are not independent; `split`: 1
     where a sample is for testing alone. `expected` says in words what must come out, `check(row)` whether it did (by
     default: nothing false is certified, and the truth is first or not told apart from the first). `margin` is the least
-    share of labels (or of variance) that an element outside the truth changes. `truth_entry`: the candidate that the
+    share of labels (or of variance) that an element outside the truth changes, `least_defect` the least defect of such
+    an element where it is known, `tolerance` what is asked instead of the run's. `truth_entry`: the candidate that the
     truth is, where its label action is to be found by the search.
     """
 
@@ -53,6 +54,8 @@ class Task:
     groups: Array | None = None
     subgroups: bool = True
     margin: float | None = None
+    least_defect: float | None = None
+    tolerance: float | None = None
     expected: str = ""
     check: Callable[[Row], bool] | None = None
     split: Array | None = None
@@ -114,6 +117,7 @@ def search(task: Task, seed: int, settings: Settings, kept: Path | None = None) 
     about = facts(task)
     started = time.monotonic()
     plan = planned(task, about)
+    settings = replace(settings, tolerance=task.tolerance or settings.tolerance)
     with tempfile.TemporaryDirectory() as name:
         job = stored_job(task, about, plan, settings.request(seed), Path(name))
         if kept is not None and (kept / "search.json").exists():
@@ -131,6 +135,7 @@ def search(task: Task, seed: int, settings: Settings, kept: Path | None = None) 
     row["naive"] = naive_row(task, plan, trials)
     spared = sum("spared" in t["metrics"] for t in trials)
     counts = {"n": len(task.x), "candidates": len(trials), "spared": spared, "margin": task.margin}
+    counts |= {"least_defect": task.least_defect, "tolerance": settings.tolerance}
     return row | counts | {"training_seconds": training, "seconds": took}
 
 

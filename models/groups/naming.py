@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from models.groups.action import ActingGroup
-from models.groups.finite import Map
+from models.groups.finite import FloatArray, Map
 from models.groups.planar import planar_element, planar_name
 
 
@@ -49,23 +49,29 @@ def signed_permutation_text(matrix: Map, labels: tuple[int, ...]) -> str | None:
     return " ".join(moves) or "()"
 
 
-def is_planar(acting: ActingGroup) -> bool:
-    """True when the group acts by orthogonal maps on two coordinates (or on the image plane)."""
-    if acting.permutes or acting.x.shape[1] != 2:
-        return False
+def plane_maps(acting: ActingGroup) -> FloatArray | None:
+    """(order, 2, 2) when the group acts by orthogonal maps on the plane (two coordinates, or an image), or on several
+    planes alike, pairs of coordinates that follow one another; else None. Changes of sign alone are no turns of planes.
+    """
     x = np.asarray(acting.x, dtype=np.float64)
-    return bool(np.abs(x @ x.transpose(0, 2, 1) - np.eye(2)).max() < 1e-6)
+    k = x.shape[1]
+    if acting.permutes or k % 2:
+        return None
+    maps = x[:, :2, :2]
+    if k > 2 and (not np.allclose(x, np.kron(np.eye(k // 2), maps), atol=1e-9) or np.allclose(maps[:, 0, 1], 0.0)):
+        return None
+    return maps if np.abs(maps @ maps.transpose(0, 2, 1) - np.eye(2)).max() < 1e-6 else None
 
 
 def element_name(acting: ActingGroup, index: int, fallback: str) -> tuple[str, str, float | None]:
-    """(name, title, turn in degrees when the element is a plane rotation)."""
+    """(name, title, turn in degrees when the element is a rotation of the plane, or of several alike)."""
     if acting.permutes:
         text = cycles(np.asarray(acting.x[index]), acting.coordinates)
         return text, f"permutation {text}", None
-    matrix = np.asarray(acting.x[index], dtype=np.float64)
-    if is_planar(acting):
-        return planar_element(matrix)
-    signed = signed_permutation_text(matrix, acting.coordinates)
+    planar = plane_maps(acting)
+    if planar is not None:
+        return planar_element(planar[index])
+    signed = signed_permutation_text(np.asarray(acting.x[index], dtype=np.float64), acting.coordinates)
     if signed is not None:
         return signed, f"map {signed}", None
     return fallback, f"linear map {fallback}", None
@@ -75,8 +81,9 @@ def subgroup_name(acting: ActingGroup, members: frozenset[int], parent: str, ser
     """A name for a subgroup: its planar name, else its generators `<(0 1), (2 3)>`, else `parent:serial`."""
     if len(members) == 1:
         return "E"
-    if is_planar(acting):
-        return planar_name(np.asarray(acting.x)[sorted(members)])
+    planar = plane_maps(acting)
+    if planar is not None:
+        return planar_name(planar[sorted(members)])
     texts = []
     for i in acting.group.generators_of(members):
         text = element_name(acting, i, "")[0]

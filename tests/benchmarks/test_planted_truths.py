@@ -25,6 +25,9 @@ def test_the_least_foreign_element_of_a_faint_task_flips_little_more_than_a_twen
     task = lattice.faint(truth, 0, 1000)
     assert task.margin is not None
     assert 0.05 <= task.margin < 0.1
+    assert task.least_defect is not None
+    assert task.tolerance is not None
+    assert task.tolerance < task.least_defect < 0.07
     assert 0.4 < task.y.mean() < 0.6
 
 
