@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from models.groups.action import is_trivial
-from workers.evidence.combination import Kind, Weights, kernel_signal, kernel_trust, weights_for
+from models.groups.joins import above
+from workers.evidence.combination import Kind, Weights, kernel_signal, kernel_trust, or_nearly, weights_for
 from workers.evidence.verdicts import ClassEvidence
 from workers.folds import Array
 from workers.intervals import mean_and_error
@@ -45,7 +46,10 @@ def imposed(plan: dict[str, Any], done: Trials, evidence: Sequence[ClassEvidence
         bits = _feature_bits(plan, done, {c for c, e in enumerate(evidence) if e.support == "not_shown"})
         # Held-out labels were explained or not, whether or not the network itself beat the best constant.
         kind: Kind = "none" if bits is None else "features"
-        return Imposed(bits, 1.0, True, weights_for(kind, images=True))
+        weights = weights_for(kind, images=True)
+        if bits is not None:
+            bits = or_nearly(bits, above(plan), weights.faint)
+        return Imposed(bits, 1.0, True, weights)
     if not done or not is_trivial(plan["nodes"][min(done)]["spec"]) or any("log2_evidence" not in m for m in metrics):
         return Imposed(None, 1.0, False, weights_for("none"))
     first = float(done[min(done)]["metrics"]["log2_evidence"])

@@ -12,8 +12,9 @@ already, but the networks of other groups see what they cannot.
 `--halves`: fit on the odd seeds and judge on the even ones, and the other way round (cross-validation).
 `--records`: a file of JSON lines to which finished tasks are added, so that a fit can be repeated or gone on with.
 `--keep`: where the trials of images stay, so that they can be ranked and fitted anew without training.
-Images are judged by the seeds from 20000 on; `--pairs`: tasks, from seed 10100 on and of at most 450 samples, of
-which every group's network is trained, to see what their paired losses add.
+Images are judged by the seeds from 20000 on. In a tenth of the images' tasks, beside those that `--tasks` and
+`--judges` count, a larger group holds nearly (seeds from `image_tasks.NEARLY` on). `--pairs`: tasks, from seed 10100 on
+and of at most 450 samples, of which every group's network is trained, to see what their paired losses add.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from scipy.optimize import minimize
 
 from benchmarks.evidence import image_tasks, vectors
 from benchmarks.evidence.statistics import expected_calibration_error
-from workers.evidence.combination import ORBITS_ALONE, Weights, consistency
+from workers.evidence.combination import ORBITS_ALONE, Weights, consistency, or_nearly
 from workers.evidence.posterior import posterior
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -48,11 +49,14 @@ def probabilities(task: Task, weights: Weights, paired: float = 0.0) -> list[flo
     """The posterior over a recorded task's groups under `weights`; `paired`: what the studentised paired losses weigh,
     in bits for each standard error."""
     elements = [e["bits"] for e in task["elements"]]
+    classes = [set(node["classes"]) for node in task["nodes"]]
+    above = [[q for q, more in enumerate(classes) if own < more] for own in classes]
     first = task["nodes"][0]["kernel"]
+    kernels = or_nearly({p: n["kernel"] - first for p, n in enumerate(task["nodes"])}, above, weights.faint)
     scores = []
-    for node in task["nodes"]:
+    for p, node in enumerate(task["nodes"]):
         mine = [elements[c] for c in node["classes"]] if task["learned"] else []
-        kernel = node["kernel"] - first if weights.kernel > 0.0 else None
+        kernel = kernels[p] if weights.kernel > 0.0 else None
         term = consistency(mine, node["bits"], kernel, weights) + paired * _studentised(node.get("paired"))
         scores.append(node["accuracy"] * task["learned"] + term - node["complexity"])
     return posterior(scores)
@@ -68,20 +72,25 @@ def nats(tasks: Sequence[Task], weights: Weights, paired: float = 0.0) -> Array:
 
 
 def fit(tasks: Sequence[Task], *, kernel: bool, pays: bool = True, without: str | None = None) -> tuple[Weights, float]:
-    """(weights of least cost, mean nats lost on the planted group); `without`: a weight that is held at zero."""
+    """(weights of least cost, mean nats lost on the planted group); `without`: a weight that is held at zero.
+
+    Where imposing a group does not pay for its name (images), the chance of nearly true groups is fitted as well."""
 
     free = [part for part in PARTS if part != without and (kernel or part != "kernel")]
+    free += ["faint"] if kernel and not pays and "kernel" in free and without != "faint" else []
 
     def read(values: Array) -> Weights:
         chosen = dict.fromkeys(PARTS, 0.0) | dict(zip(free, map(float, np.exp(values)), strict=True))
+        chosen["faint"] = min(chosen.get("faint", 0.0), 0.5)
         if kernel and "objection" in free:
             chosen["objection"] += _LEAST_OBJECTION
         return Weights(**chosen, pays=pays)
 
     def cost(values: Array) -> float:
-        return float(nats(tasks, read(values)).mean()) + 1e-3 * float(np.square(values).sum())
+        logs = [v for v, part in zip(values, free, strict=True) if part != "faint"]
+        return float(nats(tasks, read(values)).mean()) + 1e-3 * float(np.square(logs).sum())
 
-    start = np.full(len(free), np.log(0.5))
+    start = np.array([np.log(0.01 if part == "faint" else 0.5) for part in free])
     found = minimize(cost, start, method="Nelder-Mead", options={"maxiter": 600, "xatol": 0.005, "fatol": 1e-6})
     return read(found.x), float(nats(tasks, read(found.x)).mean())
 
@@ -121,8 +130,11 @@ def _difference(tasks: Sequence[Task], worse: Weights, better: Weights) -> tuple
     return float(more.mean()), float(more.std(ddof=1) / math.sqrt(len(more)))
 
 
-def fit_images(tasks: list[Task], judges: list[Task], pairs: list[Task]) -> dict[str, Any]:
-    """Weights with and without read-outs of features, what each term is worth, and what paired losses would add."""
+def fit_images(tasks: list[Task], judges: list[Task], nearly: list[Task], pairs: list[Task]) -> dict[str, Any]:
+    """Weights with and without read-outs of features, what each term is worth, and what paired losses would add.
+
+    `nearly`: tasks with a larger group that holds nearly, not fitted; every other one is a judge too."""
+    firm, judges = judges, judges + nearly[::2]
     found: dict[str, Any] = {}
     fits = {
         "FEATURES": fit(tasks, kernel=True, pays=False)[0],
@@ -131,10 +143,11 @@ def fit_images(tasks: list[Task], judges: list[Task], pairs: list[Task]) -> dict
         "ORBITS_ALONE, fitted on vectors": ORBITS_ALONE,
     }
     for name, weights in fits.items():
-        found[name] = {"weights": vars(weights), "fitted": quality(tasks, weights), "judged": quality(judges, weights)}
-        print(f"{name} = {weights}\n  fitted {found[name]['fitted']}\n  judged {found[name]['judged']}")
+        sets = {"fitted": tasks, "judged": judges, "judged, firm alone": firm, "judged, nearly true": nearly}
+        found[name] = {"weights": vars(weights)} | {title: quality(part, weights) for title, part in sets.items()}
+        print(f"{name} = {weights}" + "".join(f"\n  {title} {found[name][title]}" for title in sets))
     best = fits["FEATURES"]
-    for part in PARTS:
+    for part in (*PARTS, "faint"):
         without = fit(tasks, kernel=part != "kernel", pays=False, without=part)[0]
         costs = {"fitted": _difference(tasks, without, best), "judged": _difference(judges, without, best)}
         found[f"without {part}"] = {"weights": vars(without)} | {
@@ -159,11 +172,15 @@ def _fit_paired(tasks: list[Task], weights: Weights) -> dict[str, Any]:
 
 
 def _images(options: argparse.Namespace, keep: Path) -> None:
-    tasks = [image_tasks.record(seed, keep) for seed in range(options.first, options.first + (options.tasks or 90))]
+    count = options.tasks or 90
+    tasks = [image_tasks.record(seed, keep) for seed in range(options.first, options.first + count)]
     judges = [image_tasks.record(seed, keep) for seed in range(_JUDGES, _JUDGES + options.judges)]
+    first = image_tasks.NEARLY
+    nearly = [image_tasks.record(seed, keep) for seed in range(first, first + count // 9 + 2 * (options.judges // 9))]
+    tasks, others = tasks + nearly[: count // 9], nearly[count // 9 :]
     small = (s for s in range(_PAIRS, _JUDGES) if len(image_tasks.image_task(s).task.x) <= _PAIRED_SAMPLES)
     pairs = [image_tasks.record(seed, keep, every=True) for seed, _ in zip(small, range(options.pairs), strict=False)]
-    found = fit_images(tasks, judges, pairs)
+    found = fit_images(tasks, judges, others, pairs)
     (RESULTS / "combination_images.json").write_text(json.dumps(found, indent=1) + "\n")
 
 

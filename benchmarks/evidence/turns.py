@@ -11,8 +11,8 @@ from functools import partial
 from benchmarks.evidence.rendered import rendered
 from benchmarks.evidence.runner import Cell, Task
 
-CYCLIC = ("C3", "C4", "C5", "C6", "C8", "C12")
-DIHEDRAL = ("D3", "D4", "D6", "D8")
+CYCLIC = tuple(f"C{n}" for n in range(3, 13))
+DIHEDRAL = tuple(f"D{n}" for n in range(3, 9))
 SIDE = 20
 # What competes with a truth: a coarser or another group, a finer one, and the continuous group of its kind.
 RIVALS = {
@@ -20,11 +20,17 @@ RIVALS = {
     "C4": ["C4", "C8", "SO(2)"],
     "C5": ["C5", "C10", "SO(2)"],
     "C6": ["C3", "C6", "SO(2)"],
+    "C7": ["C7", "C14", "SO(2)"],
     "C8": ["C4", "C8", "SO(2)"],
+    "C9": ["C3", "C9", "SO(2)"],
+    "C10": ["C5", "C10", "SO(2)"],
+    "C11": ["C9", "C11", "SO(2)"],
     "C12": ["C6", "C12", "SO(2)"],
     "D3": ["C3", "D3", "O(2)"],
     "D4": ["C4", "D4", "O(2)"],
+    "D5": ["C5", "D5", "O(2)"],
     "D6": ["D3", "D6", "O(2)"],
+    "D7": ["C7", "D7", "O(2)"],
     "D8": ["D4", "D8", "O(2)"],
     "SO(2)": ["C4", "SO(2)", "O(2)"],
     "O(2)": ["C4", "D4", "O(2)"],

@@ -1,5 +1,7 @@
 """One number from two kinds of evidence: monotone in each, never counting correlated elements one by one."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from workers.evidence.combination import (
     consistency,
     kernel_signal,
     kernel_trust,
+    or_nearly,
     weights_for,
 )
 from workers.evidence.posterior import posterior
@@ -64,6 +67,22 @@ def test_no_kind_counts_twice():
 def test_read_outs_do_not_pay_for_the_name_of_their_group():
     assert consistency([], 3.0, 2.0, FEATURES) == pytest.approx(2.0 * FEATURES.kernel)
     assert consistency([], 3.0, 2.0, CLASSES) == pytest.approx(2.0 * CLASSES.kernel + 2.0)
+
+
+@given(bits=st.lists(st.floats(-400, 400), min_size=3, max_size=3), chance=st.floats(1e-6, 0.5))
+def test_a_group_that_gains_most_speaks_against_its_subgroups_by_a_bounded_amount(bits, chance):
+    chain = [{1, 2}, {2}, set()]
+    found = or_nearly(dict(enumerate(bits)), chain, chance)
+    assert found[2] == bits[2]
+    for p, own in enumerate(bits[:2]):
+        assert found[p] >= own + math.log2(1.0 - chance) - 1e-9
+        assert found[p] >= max(bits[p + 1 :]) + math.log2(chance / len(chain[p])) - 1e-9
+        assert found[p] <= max(bits[p:]) + 1e-9
+
+
+def test_groups_hold_exactly_where_nothing_else_is_thought_of():
+    assert or_nearly({0: 1.0, 2: 30.0}, [{1, 2}, {2}, set()], 0.0) == {0: 1.0, 2: 30.0}
+    assert or_nearly({0: 1.0, 2: 30.0}, [{1, 2}, {2}, set()], 0.5)[0] == pytest.approx(29.0, abs=1e-6)
 
 
 def test_a_process_that_learned_little_is_trusted_little():

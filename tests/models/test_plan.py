@@ -71,6 +71,16 @@ def test_blocks_of_coordinates_turn_together():
     assert len(planned["classes"][-1]["matrix"]) == 4
 
 
+def test_groups_that_move_several_planes_alike_have_planar_names():
+    planned = plan([{"group": "D4", "on": [[0, 2], [1, 3]], "labels": "vector"}], VECTOR)
+    assert {"C4 [vector]", "D2d [vector]", "D1y [vector]"} <= groups(planned)
+    turn = next(c for c in planned["classes"] if c["order"] == 4)
+    assert turn["element"] == "r90 [vector]"
+    assert turn["angle_degrees"] == 90
+    signs = plan([{"group": "custom", "generators": [[[-1, 0, 0, 0], [0, 1, 0, 0], [0, 0, -1, 0], [0, 0, 0, 1]]]}], VECTOR)
+    assert [c["element"] for c in signs["classes"]] == ["-x0 -x2"]
+
+
 def test_too_many_subgroups_fall_back_to_the_named_groups():
     planned = plan(["S4", "Flips"], VECTOR)
     assert groups(planned) == {"E", "S4", "Flips"}

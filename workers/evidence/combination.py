@@ -13,9 +13,11 @@ other seeds judge them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+
+import numpy as np
 
 Kind = Literal["regression", "classes", "features", "none"]
 
@@ -23,20 +25,22 @@ Kind = Literal["regression", "classes", "features", "none"]
 @dataclass(frozen=True)
 class Weights:
     """Of log2 evidence for what imposing the group gives (`kernel`), of bits for the elements (`silence`: no witness
-    objects) and of bits against them. `pays`: whether what imposing gains pays for the group's complexity first."""
+    objects) and of bits against them. `pays`: whether what imposing gains pays for the group's complexity first.
+    `faint`: the chance that a larger group than the true one holds so nearly that imposing it does not show."""
 
     kernel: float
     silence: float
     objection: float
     pays: bool = True
+    faint: float = 0.0
 
 
 REGRESSION = Weights(kernel=0.76, silence=0.24, objection=0.55)
 CLASSES = Weights(kernel=0.32, silence=1.07, objection=0.26)
 ORBITS_ALONE = Weights(kernel=0.0, silence=1.23, objection=0.73)
 # Images: read-outs of features; or no evidence of that kind.
-FEATURES = Weights(kernel=0.43, silence=0.94, objection=0.49, pays=False)
-IMAGES_ALONE = Weights(kernel=0.0, silence=2.41, objection=0.76)
+FEATURES = Weights(kernel=0.47, silence=0.84, objection=0.36, pays=False, faint=0.014)
+IMAGES_ALONE = Weights(kernel=0.0, silence=1.79, objection=0.68)
 
 
 def consistency(
@@ -62,6 +66,24 @@ def consistency(
     silence = sum(max(b, 0.0) for b in element_bits) / len(element_bits)
     objections = sum(min(b, 0.0) for b in element_bits)
     return imposed + weights.silence * rank * silence + weights.objection * objections
+
+
+def or_nearly(bits: Mapping[int, float], above: Sequence[Collection[int]], chance: float) -> dict[int, float]:
+    """Bits of what imposing each group does, if a group may also be what is left of a larger one that holds nearly.
+
+    By position: log2 of (1 - chance) 2^k + chance * mean of 2^k over the groups above (`above[position]`). Averaging
+    over a group that is broken faintly smooths away more noise than signal unless samples are very many: that a group
+    gains most does not rule out its subgroups. `chance` bounds how far it speaks against them.
+    """
+    found = {}
+    for position, own in bits.items():
+        larger = [bits[p] for p in above[position] if p in bits]
+        if not larger or chance <= 0.0:
+            found[position] = own
+            continue
+        nearly = float(np.logaddexp2.reduce(larger)) - np.log2(len(larger))
+        found[position] = float(np.logaddexp2(np.log2(1.0 - chance) + own, np.log2(chance) + nearly))
+    return found
 
 
 def weights_for(kind: Kind, *, images: bool = False) -> Weights:
