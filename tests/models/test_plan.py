@@ -3,6 +3,7 @@
 import json
 import tracemalloc
 
+import numpy as np
 import pytest
 
 from models.groups.catalogue import catalogue
@@ -77,7 +78,8 @@ def test_groups_that_move_several_planes_alike_have_planar_names():
     turn = next(c for c in planned["classes"] if c["order"] == 4)
     assert turn["element"] == "r90 [vector]"
     assert turn["angle_degrees"] == 90
-    signs = plan([{"group": "custom", "generators": [[[-1, 0, 0, 0], [0, 1, 0, 0], [0, 0, -1, 0], [0, 0, 0, 1]]]}], VECTOR)
+    both = np.diag([-1.0, 1.0, -1.0, 1.0]).tolist()
+    signs = plan([{"group": "custom", "generators": [both]}], VECTOR)
     assert [c["element"] for c in signs["classes"]] == ["-x0 -x2"]
 
 
