@@ -48,8 +48,8 @@ class RankingItem(BaseModel):
     imposed_bits: float | None = Field(
         None,
         description="log2 of how much better the labels are explained under this group than under none, before it is "
-        "weighed into `consistency_term`: Gaussian processes on vectors, read-outs of features on images, where a group "
-        "may also be what is left of a larger one that holds nearly; null where it is not known for every candidate.",
+        "weighed into `consistency_term`: Gaussian processes on vectors, read-outs of features on images, where a "
+        "group may also be what is left of a larger one that holds nearly; null where it is not known for every candidate.",
         examples=[12.5],
     )
     paired_loss: PairedLoss | None = Field(
