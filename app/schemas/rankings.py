@@ -49,7 +49,7 @@ class RankingItem(BaseModel):
         None,
         description="log2 of how much better the labels are explained under this group than under none, before it is "
         "weighed into `consistency_term`: Gaussian processes on vectors, read-outs of features on images, where a "
-        "group may also be what is left of a larger one that holds nearly; null where it is not known for every candidate.",
+        "group may also be what is left of a larger one that nearly holds; null where not known for every candidate.",
         examples=[12.5],
     )
     paired_loss: PairedLoss | None = Field(
