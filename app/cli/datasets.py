@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from app.cli.common import ApiKey, DatasetId, Json, Url, connected, console, print_json, tell
+from app.cli.common import ApiKey, DatasetId, Json, Url, complaints, connected, console, print_json, tell
 from app.cli.finding import File
-from app.cli.tables import print_datasets, print_groups
+from app.cli.tables import print_datasets, print_groups, sending
 
 datasets = typer.Typer(no_args_is_help=True, help="Send, list, show and delete data sets.")
 
@@ -60,7 +60,9 @@ def send_dataset(
     """Send a file without searching it."""
     reading = {"target": target, "name": name, "domain": domain, "task": task, "groups": groups, "split": split}
     with connected(url, api_key) as client:
-        sent = client.upload(file, **{part: value for part, value in reading.items() if value is not None})
+        with sending(complaints, quiet=json) as see:
+            given = {part: value for part, value in reading.items() if value is not None}
+            sent = client.upload(file, progress=see, **given)
         if json:
             print_json(sent.raw)
             return

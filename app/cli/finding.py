@@ -29,7 +29,7 @@ from app.cli.common import (
     save,
     tell,
 )
-from app.cli.tables import print_result, watch
+from app.cli.tables import print_result, sending, watch
 from app.supervisor import import_path
 
 if TYPE_CHECKING:
@@ -95,7 +95,9 @@ def search(
     with _service(url, api_key, local) as (client, stays):
         if detach and not stays:
             give_up("--detach needs a service that stays: start one with `erlangen serve`.", Status.USAGE)
-        dataset = client.upload(file, **{part: value for part, value in reading.items() if value is not None})
+        with sending(complaints, quiet=json) as see:
+            given = {part: value for part, value in reading.items() if value is not None}
+            dataset = client.upload(file, progress=see, **given)
         started = client.start(dataset, candidates_of(candidates), **asked)
         if detach:
             print_json(started.raw) if json else console.print(started.id, highlight=False)

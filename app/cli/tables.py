@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
@@ -11,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from erlangen_client import Candidate, Client, Dataset, Group, Interval, Ranking, Result, Search
+    from erlangen_client import Candidate, Client, Dataset, Group, Interval, Ranking, Result, Search, Sent
 
 WIDE, WIDEST = 100, 140  # columns of a terminal that has room for more, and for everything
 COLOURS = {"certified": "bold green", "approximate": "yellow", "refuted": "red", "untested": "dim", "undetermined": ""}
@@ -31,14 +32,28 @@ def escape(text: str) -> str:
 
 def watch(client: Client, search: Search, console: Console, *, quiet: bool = False) -> Search:
     """Follow a search to its end with a live bar, unless `quiet`; returns it as it ended."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     now = search
-    with Progress(*columns, console=console, disable=quiet) as bar:
+    with _bar(console, quiet) as bar:
         line = bar.add_task("waiting", total=1.0)
         for state in client.follow(search):
             now = state
             bar.update(line, description=progress_words(now), completed=now.progress.fraction)
     return now
+
+
+@contextmanager
+def sending(console: Console, *, quiet: bool = False) -> Iterator[Callable[[Sent], None]]:
+    """A live bar of an upload, unless `quiet`: what the client calls while it sends."""
+    from erlangen_client.progress import sent_words
+
+    with _bar(console, quiet) as bar:
+        line = bar.add_task("sending", total=1.0)
+        yield lambda sent: bar.update(line, description=sent_words(sent), completed=sent.fraction)
+
+
+def _bar(console: Console, quiet: bool) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, disable=quiet)
 
 
 def progress_words(search: Search) -> str:

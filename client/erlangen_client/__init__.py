@@ -19,6 +19,7 @@ from erlangen_client.answers import (
     Result,
     Search,
 )
+from erlangen_client.api import Sent
 from erlangen_client.client import Client
 from erlangen_client.errors import (
     BadPart,
@@ -82,6 +83,7 @@ __all__ = [
     "Result",
     "Search",
     "SearchFailed",
+    "Sent",
     "ServiceError",
     "Support",
     "UnexpectedAnswer",

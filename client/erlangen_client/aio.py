@@ -27,10 +27,11 @@ from erlangen_client.api import (
 )
 from erlangen_client.client import Client
 from erlangen_client.findings import Candidate, Curves, Elements, Evidence, Lattice, RankedGroup, Ranking
-from erlangen_client.progress import Choice, reporter
+from erlangen_client.progress import Choice, Sending, SendingChoice, reporter, upload_reporter
 from erlangen_client.steps import (
     Emit,
     Lost,
+    Meter,
     Next,
     Open,
     Out,
@@ -79,12 +80,16 @@ class AsyncClient:
         candidates: Candidates = "auto",
         *,
         progress: Choice = None,
+        sending: Sending | None = None,
         **options: Unpack[AllOptions],
     ) -> Result:
-        return await self._run(scripts.searched(x, y, candidates, options, reporter(progress), self._patience))
+        shown = reporter(progress, sending)
+        return await self._run(scripts.searched(x, y, candidates, options, shown, self._patience))
 
-    async def upload(self, x: Any, y: Any = None, **options: Unpack[DatasetOptions]) -> Dataset:
-        return await self._run(scripts.uploaded(x, y, options, self._patience))
+    async def upload(
+        self, x: Any, y: Any = None, *, progress: SendingChoice = None, **options: Unpack[DatasetOptions]
+    ) -> Dataset:
+        return await self._run(scripts.uploaded(x, y, options, upload_reporter(progress), self._patience))
 
     async def start(
         self,
@@ -225,14 +230,15 @@ class AsyncClient:
 
 
 class _ReadAside(httpx2.AsyncByteStream):
-    """The body of an upload, read from the disk in a thread while the event loop goes on."""
+    """The body of an upload, read from the disk in a thread while the event loop goes on, and counted as it is sent."""
 
-    def __init__(self, body: httpx2.SyncByteStream) -> None:
-        self._pieces = iter(body)
+    def __init__(self, body: httpx2.SyncByteStream, meter: Meter) -> None:
+        self._pieces, self._meter = iter(body), meter
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while (piece := await asyncio.to_thread(next, self._pieces, None)) is not None:
             yield piece
+            self._meter.count(piece)
 
 
 class _Wire:
@@ -249,7 +255,7 @@ class _Wire:
                 case Send(call):
                     request = request_of(self._http, call)
                     if call.file is not None and isinstance(request.stream, httpx2.SyncByteStream):
-                        request.stream = _ReadAside(request.stream)
+                        request.stream = _ReadAside(request.stream, Meter(request, call.see))
                     response = await self._http.send(request)
                     return reply_of(response, response.content)
                 case Open(call, what):

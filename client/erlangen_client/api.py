@@ -82,9 +82,25 @@ class RankingFilters(TypedDict, total=False):
     max_rank: int
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How far an upload is, in bytes of the request: the file, and a few hundred for its name and options."""
+
+    bytes: int
+    total: int
+
+    @property
+    def fraction(self) -> float:
+        """The share that is sent."""
+        return self.bytes / self.total if self.total else 1.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Generic[Answer]):
-    """One request, and how its answer is read. `seconds`: how long to wait for it, if not as long as usual."""
+    """One request, and how its answer is read.
+
+    seconds: how long to wait for the answer, if not as long as usual. see: is called as the body of an upload is sent.
+    """
 
     method: str
     path: str
@@ -94,12 +110,13 @@ class Call(Generic[Answer]):
     headers: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str] | None = None
     file: tuple[str, BinaryIO, str] | None = None
+    see: Callable[[Sent], None] | None = None
     seconds: float | None = None
 
     @property
     def repeatable(self) -> bool:
-        """Whether sending it twice does no more than sending it once."""
-        return self.method in REPEATABLE or IDEMPOTENCY_KEY in self.headers
+        """Whether sending it twice does no more than sending it once; a file is known to the service by its bytes."""
+        return self.method in REPEATABLE or IDEMPOTENCY_KEY in self.headers or self.file is not None
 
 
 def id_of(thing: str | Record, field_name: str = "id") -> str:
@@ -116,9 +133,13 @@ def anything(method: str, path: str, json: Any = None, query: Mapping[str, Any] 
     return Call(method=method, path=path, read=lambda raw: raw, json=json, query=query or {})
 
 
-def upload(file: BinaryIO, name: str, form: Mapping[str, str]) -> Call[Dataset]:
-    sent = (name, file, "application/octet-stream")
-    return Call(method="POST", path="/v1/datasets", read=Dataset.read, form=form, file=sent, seconds=READING_SECONDS)
+def upload(
+    file: BinaryIO, name: str, form: Mapping[str, str], see: Callable[[Sent], None] | None = None
+) -> Call[Dataset]:
+    part = (name, file, "application/octet-stream")
+    return Call(
+        method="POST", path="/v1/datasets", read=Dataset.read, form=form, file=part, see=see, seconds=READING_SECONDS
+    )
 
 
 def question(dataset: str | Dataset, candidates: Candidates, options: Mapping[str, Any]) -> dict[str, Any]:

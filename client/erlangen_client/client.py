@@ -25,10 +25,11 @@ from erlangen_client.api import (
     SearchOptions,
 )
 from erlangen_client.findings import Candidate, Curves, Elements, Evidence, Lattice, RankedGroup, Ranking
-from erlangen_client.progress import Choice, reporter
+from erlangen_client.progress import Choice, Sending, SendingChoice, reporter, upload_reporter
 from erlangen_client.steps import (
     Emit,
     Lost,
+    Meter,
     Next,
     Open,
     Out,
@@ -50,8 +51,8 @@ class Client:
     """One service.
 
     url: its address, by default $ERLANGEN_URL or http://127.0.0.1:8000. key: the API key, by default $ERLANGEN_API_KEY.
-    patience: seconds for which calls that may be repeated (GET, DELETE, and what carries an idempotency key) are tried
-    again when the connection fails or the service is busy; 0 never. timeout: seconds to wait for one answer.
+    patience: seconds for which calls that may be repeated (GET, DELETE, uploads, and what carries an idempotency key)
+    are tried again when the connection fails or the service is busy; 0 never. timeout: seconds to wait for one answer.
     Safe to use from several threads; close it, or use it as a context manager.
 
     Every method raises ServiceError for a refusal, Unreachable when nothing answers. Where a data set, search or
@@ -88,21 +89,30 @@ class Client:
         candidates: Candidates = "auto",
         *,
         progress: Choice = None,
+        sending: Sending | None = None,
         **options: Unpack[AllOptions],
     ) -> Result:
         """Send data, search its symmetry, wait, and return what was found.
 
         x: an array, tensor or pandas frame of samples; a path of an npz, csv, parquet or zip file; or a folder with one
         folder of images per class. y: labels or targets; for a frame also the name of a column, or several.
-        candidates: a list of groups, or "auto". progress: None shows a bar where somebody watches; True and False
-        decide; a function is called with the search whenever it has moved. options: see SearchOptions, UploadOptions.
+        candidates: a list of groups, or "auto". progress: None shows a bar where somebody watches, of the bytes sent,
+        then of the search; True and False decide; a function is called with the search whenever it has moved. sending:
+        a function that is called with `Sent` while the data is sent. options: see SearchOptions, UploadOptions.
         Raises SearchFailed when the search fails or is cancelled, InputError for data that cannot be sent.
         """
-        return self._run(scripts.searched(x, y, candidates, options, reporter(progress), self._patience))
+        return self._run(scripts.searched(x, y, candidates, options, reporter(progress, sending), self._patience))
 
-    def upload(self, x: Any, y: Any = None, **options: Unpack[DatasetOptions]) -> Dataset:
-        """Send data as a data set; x and y as in `search`. The same bytes with the same options give the same one."""
-        return self._run(scripts.uploaded(x, y, options, self._patience))
+    def upload(
+        self, x: Any, y: Any = None, *, progress: SendingChoice = None, **options: Unpack[DatasetOptions]
+    ) -> Dataset:
+        """Send data as a data set; x and y as in `search`. The same bytes with the same options give the same one.
+
+        For that reason it is sent again when the connection fails or the service is busy: no second one comes of it.
+        `patience` counts from the first failure, however long sending takes. progress: None shows a bar of the bytes
+        sent where somebody watches; True and False decide; a function is called with `Sent`.
+        """
+        return self._run(scripts.uploaded(x, y, options, upload_reporter(progress), self._patience))
 
     def start(
         self,
@@ -274,6 +284,18 @@ class Client:
             script.close()
 
 
+class _Counted(httpx2.SyncByteStream):
+    """The body of an upload, counted as it is sent."""
+
+    def __init__(self, body: httpx2.SyncByteStream, meter: Meter) -> None:
+        self._body, self._meter = body, meter
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._body:
+            yield piece
+            self._meter.count(piece)
+
+
 class _Wire:
     """Carries out the steps of one script; holds the answer that it reads piece by piece."""
 
@@ -286,7 +308,10 @@ class _Wire:
         try:
             match step:
                 case Send(call):
-                    response = self._http.send(request_of(self._http, call))
+                    request = request_of(self._http, call)
+                    if call.file is not None and isinstance(request.stream, httpx2.SyncByteStream):
+                        request.stream = _Counted(request.stream, Meter(request, call.see))
+                    response = self._http.send(request)
                     return reply_of(response, response.content)
                 case Open(call, what):
                     return self._open(call, what)

@@ -1,4 +1,4 @@
-"""A live line of a search's progress: on standard error in a terminal, or in the notebook's cell."""
+"""A live line of how far an upload and its search are: on standard error in a terminal, or in the notebook's cell."""
 
 from __future__ import annotations
 
@@ -10,15 +10,20 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from erlangen_client.answers import Search
+from erlangen_client.api import Sent
 
 WIDTH = 28
+Sending = Callable[[Sent], None]
+SendingChoice = bool | None | Sending
 Choice = bool | None | Callable[[Search], None]
 
 
 class Progress(Protocol):
-    """Is shown a search again and again between entering and leaving."""
+    """Is shown an upload, a search or both again and again between entering and leaving."""
 
     def __enter__(self) -> object: ...
+
+    def send(self, sent: Sent) -> None: ...
 
     def show(self, search: Search) -> None: ...
 
@@ -28,13 +33,17 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Shows nothing, or hands the search to a function."""
+    """Shows nothing, but hands on what it is shown to functions."""
 
-    def __init__(self, see: Callable[[Search], None] | None = None) -> None:
-        self._see = see
+    def __init__(self, see: Callable[[Search], None] | None = None, sending: Sending | None = None) -> None:
+        self._see, self._sending = see, sending
 
     def __enter__(self) -> Silent:
         return self
+
+    def send(self, sent: Sent) -> None:
+        if self._sending is not None:
+            self._sending(sent)
 
     def show(self, search: Search) -> None:
         if self._see is not None:
@@ -44,17 +53,32 @@ class Silent:
         return
 
 
-class Line(Silent):
-    """One line of a terminal, written over and over."""
+class _Bar(Silent):
+    """A bar with words beside it."""
 
-    def __enter__(self) -> Line:
+    def __enter__(self) -> _Bar:
         self._began = time.monotonic()
-        self._length = 0
         return self
 
+    def send(self, sent: Sent) -> None:
+        self._draw(sent.fraction, f"{sent_words(sent)}, {time.monotonic() - self._began:.0f} s")
+        super().send(sent)
+
     def show(self, search: Search) -> None:
-        filled = round(WIDTH * search.progress.fraction)
-        text = f"{'█' * filled}{'░' * (WIDTH - filled)} {words(search, time.monotonic() - self._began)}"
+        self._draw(search.progress.fraction, words(search, time.monotonic() - self._began))
+
+    def _draw(self, fraction: float, said: str) -> None:
+        raise NotImplementedError
+
+
+class Line(_Bar):
+    """One line of a terminal, written over and over."""
+
+    _length = 0
+
+    def _draw(self, fraction: float, said: str) -> None:
+        filled = round(WIDTH * fraction)
+        text = f"{'█' * filled}{'░' * (WIDTH - filled)} {said}"
         sys.stderr.write("\r" + text.ljust(self._length))
         sys.stderr.flush()
         self._length = len(text)
@@ -64,19 +88,15 @@ class Line(Silent):
             sys.stderr.write("\n")
 
 
-class Cell(Silent):
+class Cell(_Bar):
     """A bar in a notebook's cell."""
 
-    def __enter__(self) -> Cell:
-        self._began = time.monotonic()
-        self._handle: Any = None
-        return self
+    _handle: Any = None
 
-    def show(self, search: Search) -> None:
+    def _draw(self, fraction: float, said: str) -> None:
         from IPython.display import HTML, display
 
-        said = escape(words(search, time.monotonic() - self._began))
-        shown = HTML(f'<progress value="{search.progress.fraction:.4f}" max="1"></progress> {said}')
+        shown = HTML(f'<progress value="{fraction:.4f}" max="1"></progress> {escape(said)}')
         if self._handle is None:
             self._handle = display(shown, display_id=True)
         else:
@@ -90,15 +110,31 @@ def words(search: Search, seconds: float) -> str:
     return f"{search.state}: {progress.done} of {progress.total} candidates, {seconds:.0f} s{left}"
 
 
-def reporter(choice: Choice) -> Progress:
-    """What shows progress: None, a bar where somebody watches; True, always; False, never; a function, itself."""
+def sent_words(sent: Sent) -> str:
+    """How much is sent; once it is all of it, the service reads it."""
+    total = f"{sent.total / 1e6:.1f} MB"
+    if sent.bytes >= sent.total:
+        return f"sent {total}, the service reads it"
+    return f"sending: {sent.bytes / 1e6:.1f} of {total}"
+
+
+def reporter(choice: Choice, sending: Sending | None = None) -> Progress:
+    """What shows progress: None, a bar where somebody watches; True, always; False, never; a function, itself.
+
+    sending: a function that is called during the upload, whatever is shown.
+    """
     if callable(choice):
-        return Silent(choice)
+        return Silent(choice, sending)
     if choice is False:
-        return Silent()
+        return Silent(None, sending)
     if in_notebook():
-        return Cell()
-    return Line() if choice or sys.stderr.isatty() else Silent()
+        return Cell(None, sending)
+    return Line(None, sending) if choice or sys.stderr.isatty() else Silent(None, sending)
+
+
+def upload_reporter(choice: SendingChoice) -> Progress:
+    """The same for an upload alone, whose function is called with what is sent."""
+    return reporter(False, choice) if callable(choice) else reporter(choice)
 
 
 def in_notebook() -> bool:

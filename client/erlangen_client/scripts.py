@@ -36,6 +36,8 @@ def sent(call: Call[Any], patience: float, opens: Any = None) -> Script[Reply]:
     began, attempt = time.monotonic(), 0
     while True:
         outcome: Reply | Lost = yield Open(call, opens) if opens else Send(call)
+        if call.file is not None and attempt == 0:
+            began = time.monotonic()  # a file takes as long as it takes
         pause = _pause_before_the_next(outcome, attempt)
         too_late = pause is not None and time.monotonic() + pause > began + patience
         if pause is None or too_late or not call.repeatable:
@@ -149,6 +151,10 @@ def waited(thing: str | Search, progress: Progress, patience: float) -> Script[R
     """A search's result once it is finished. Raises SearchFailed where it failed or was cancelled."""
     with progress:
         search = yield from watched(followed(thing), progress.show)
+    return (yield from _ended(search, patience))
+
+
+def _ended(search: Search, patience: float) -> Script[Result]:
     if search.state != "done":
         raise SearchFailed(search)
     return (yield from result(search, patience))
@@ -163,12 +169,17 @@ def result(thing: str | Search, patience: float) -> Script[Result]:
     return Result(search=search, ranking=ranking, lattice=lattice, raw=raw)
 
 
-def uploaded(x: Any, y: Any, options: Mapping[str, Any], patience: float) -> Script[Dataset]:
+def uploaded(x: Any, y: Any, options: Mapping[str, Any], progress: Progress, patience: float) -> Script[Dataset]:
     """A data set of anything that can be sent, streamed from the disk."""
+    with progress:
+        return (yield from _uploaded(x, y, options, progress, patience))
+
+
+def _uploaded(x: Any, y: Any, options: Mapping[str, Any], progress: Progress, patience: float) -> Script[Dataset]:
     with tempfile.TemporaryDirectory(prefix="erlangen-") as folder:
         prepared: inputs.Prepared = yield Work(partial(inputs.prepare, x, y, options, Path(folder)))
         with prepared.path.open("rb") as file:
-            return (yield from fetched(api.upload(file, prepared.name, prepared.form), patience))
+            return (yield from fetched(api.upload(file, prepared.name, prepared.form, progress.send), patience))
 
 
 def searched(
@@ -177,15 +188,17 @@ def searched(
     """Upload, start, wait. An interruption says where the search goes on."""
     upload = {name: value for name, value in options.items() if name in api.DatasetOptions.__annotations__}
     asked = {name: value for name, value in options.items() if name not in api.UploadOptions.__annotations__}
-    dataset = yield from uploaded(x, y, upload, patience)
-    search = yield from fetched(api.start(api.question(dataset, candidates, asked), None), patience)
-    try:
-        return (yield from waited(search, progress, patience))
-    except KeyboardInterrupt as stop:
-        stop.add_note(
-            f"The search goes on: client.wait({search.id!r}) waits for it, client.cancel({search.id!r}) ends it."
-        )
-        raise
+    with progress:
+        dataset = yield from _uploaded(x, y, upload, progress, patience)
+        search = yield from fetched(api.start(api.question(dataset, candidates, asked), None), patience)
+        try:
+            search = yield from watched(followed(search), progress.show)
+        except KeyboardInterrupt as stop:
+            stop.add_note(
+                f"The search goes on: client.wait({search.id!r}) waits for it, client.cancel({search.id!r}) ends it."
+            )
+            raise
+    return (yield from _ended(search, patience))
 
 
 def downloaded(call: Call[Any], path: Path, patience: float) -> Script[Path]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -16,13 +17,14 @@ from urllib.parse import urlsplit
 import httpx2
 
 from erlangen_client.answers import Event
-from erlangen_client.api import Call, is_visible
+from erlangen_client.api import Call, Sent, is_visible
 from erlangen_client.errors import ServiceError, UnexpectedAnswer
 from erlangen_client.version import VERSION
 
 Out = TypeVar("Out")
 DEFAULT_URL = "http://127.0.0.1:8000"
 CONNECT_SECONDS = 10.0
+SHOW_SECONDS = 0.1  # an upload is shown no oftener
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,24 @@ def request_of(client: httpx2.Client | httpx2.AsyncClient, call: Call[Any]) -> h
         files=files,
         timeout=timeout,
     )
+
+
+class Meter:
+    """Counts the bytes of an upload as they are sent."""
+
+    def __init__(self, request: httpx2.Request, see: Callable[[Sent], None] | None) -> None:
+        self._total = int(request.headers.get("content-length", 0))
+        self._see = see
+        self._sent = 0
+        self._next = time.monotonic()
+
+    def count(self, piece: bytes) -> None:
+        """A piece was sent: tell, if it is the last or the time has come."""
+        self._sent += len(piece)
+        if self._see is None or (self._sent < self._total and time.monotonic() < self._next):
+            return
+        self._next = time.monotonic() + SHOW_SECONDS
+        self._see(Sent(self._sent, self._total))
 
 
 def reply_of(response: httpx2.Response, body: bytes = b"") -> Reply:

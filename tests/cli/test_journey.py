@@ -35,6 +35,7 @@ def test_a_search_prints_its_table(service: Service, file: Path, tmp_path: Path)
     assert "two [b]groups[/b]" in shown.stdout
     assert re.search(r"│\s+1 │ (C2|E) ", shown.stdout)
     assert f"{service.url}/searches/sr_" in shown.stdout
+    assert "MB, the service reads it" in shown.stderr
     assert "2 of 2 candidates" in shown.stderr
     assert "<html" in page.read_text()
 
@@ -97,6 +98,8 @@ def test_data_sets_are_sent_shown_and_deleted(service: Service, tmp_path: Path) 
     rows = "\n".join(f"{a:.4f},{b:.4f},{'left' if a > b else 'right'}" for a, b in rng.normal(size=(20, 2)))
     table.write_text(f"a,b,side\n{rows}\n")
     assert "target" in run("datasets", "send", table, url=service.url, status=3).stderr
+    shown = run("datasets", "send", table, "-y", "side", url=service.url)
+    assert "sent 0.0 MB, the service reads it" in shown.stderr
     sent = asked("datasets", "send", table, "-y", "side", url=service.url)
     assert (sent["n"], sent["classes"]) == (20, ["left", "right"])
     assert asked("datasets", "show", sent["id"], url=service.url) == sent

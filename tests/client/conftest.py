@@ -1,13 +1,16 @@
-"""One service for the tests of a module, which ends with them, and one finished search on it."""
+"""Either client on a server that fails; and one service for the tests of a module, with one finished search on it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Iterator
+from typing import Any
 
 import pytest
 
 from benchmarks.service import Service
-from erlangen_client import Client, Result
+from erlangen_client import AsyncClient, Client, Result
+from tests.client.failing import Ask, Server
 from tests.live import BACKENDS, CANDIDATES, QUICK, live_service, points
 
 
@@ -28,3 +31,20 @@ def found(client: Client) -> Result:
     """What a search over sixty points found."""
     x, y = points()
     return client.search(x, y, CANDIDATES, name="sixty points", progress=False, **QUICK)
+
+
+@pytest.fixture(params=["waiting", "awaiting"])
+def ask(request: pytest.FixtureRequest) -> Ask:
+    """Calls a method of either client on a server: ask(server, method, *arguments); iterators come back as lists."""
+
+    def now(server: Server | str, method: str, *arguments: Any, patience: float = 5.0, **named: Any) -> Any:
+        with Client(server if isinstance(server, str) else server.url, patience=patience) as client:
+            came = getattr(client, method)(*arguments, **named)
+            return list(came) if hasattr(came, "__next__") else came
+
+    async def later(server: Server | str, method: str, *arguments: Any, patience: float = 5.0, **named: Any) -> Any:
+        async with AsyncClient(server if isinstance(server, str) else server.url, patience=patience) as client:
+            came = getattr(client, method)(*arguments, **named)
+            return await came if isinstance(came, Awaitable) else [item async for item in came]
+
+    return now if request.param == "waiting" else lambda *a, **k: asyncio.run(later(*a, **k))

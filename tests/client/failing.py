@@ -108,3 +108,17 @@ def serving(*answers: Answer | Script) -> Iterator[Server]:
         server._server.shutdown()
         thread.join()
         server._server.server_close()
+
+
+BUSY = Answer.json({"title": "Busy", "status": 503, "detail": "later"}, 503)
+LOST = Answer(0)
+DATASET = {
+    "id": "ds_1", "name": "points", "domain": "vector", "task": "classification", "n": 8, "x_shape": [2],
+    "created_at": "2026-01-31T12:00:00Z", "colour": "blue",
+}  # fmt: skip
+Ask = Callable[..., Any]  # see the fixture `ask`
+
+
+def search(state: str, done: int = 0) -> dict[str, Any]:
+    progress = {"done": done, "total": 2, "fraction": done / 2, "eta_seconds": None}
+    return {"id": "sr_1", "name": "s", "dataset_id": "ds_1", "state": state, "progress": progress}

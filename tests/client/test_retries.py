@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
 import json
 import socket
-import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,37 +20,7 @@ from erlangen_client import (
     UnexpectedAnswer,
     Unreachable,
 )
-from tests.client.failing import Answer, Asked, Server, serving
-
-BUSY = Answer.json({"title": "Busy", "status": 503, "detail": "later"}, 503)
-LOST = Answer(0)
-DATASET = {
-    "id": "ds_1", "name": "points", "domain": "vector", "task": "classification", "n": 8, "x_shape": [2],
-    "created_at": "2026-01-31T12:00:00Z", "colour": "blue",
-}  # fmt: skip
-Ask = Callable[..., Any]
-
-
-def search(state: str, done: int = 0) -> dict[str, Any]:
-    progress = {"done": done, "total": 2, "fraction": done / 2, "eta_seconds": None}
-    return {"id": "sr_1", "name": "s", "dataset_id": "ds_1", "state": state, "progress": progress}
-
-
-@pytest.fixture(params=["waiting", "awaiting"])
-def ask(request: pytest.FixtureRequest) -> Ask:
-    """Calls a method of either client on a server: ask(server, method, *arguments); iterators come back as lists."""
-
-    def now(server: Server | str, method: str, *arguments: Any, patience: float = 5.0, **named: Any) -> Any:
-        with Client(server if isinstance(server, str) else server.url, patience=patience) as client:
-            came = getattr(client, method)(*arguments, **named)
-            return list(came) if hasattr(came, "__next__") else came
-
-    async def later(server: Server | str, method: str, *arguments: Any, patience: float = 5.0, **named: Any) -> Any:
-        async with AsyncClient(server if isinstance(server, str) else server.url, patience=patience) as client:
-            came = getattr(client, method)(*arguments, **named)
-            return await came if isinstance(came, Awaitable) else [item async for item in came]
-
-    return now if request.param == "waiting" else lambda *a, **k: asyncio.run(later(*a, **k))
+from tests.client.failing import BUSY, DATASET, LOST, Answer, Ask, Asked, search, serving
 
 
 def test_reading_is_tried_again_until_it_works(ask: Ask) -> None:
@@ -99,15 +66,6 @@ def test_what_may_not_be_repeated_is_sent_once(ask: Ask, method: str, answer: An
     with serving(answer) as server, pytest.raises((ServiceError, Unreachable)):
         ask(server, method, "sr_1")
     assert [asked.method for asked in server.asked] == ["POST"]
-
-
-def test_an_upload_is_sent_once(ask: Ask, tmp_path: Path) -> None:
-    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
-    with serving(BUSY) as server, pytest.raises(ServiceError):
-        ask(server, "upload", tmp_path / "x.csv", "b")
-    (asked,) = server.asked
-    assert b'name="target"\r\n\r\nb\r\n' in asked.body
-    assert b'filename="x.csv"' in asked.body
 
 
 def test_a_search_is_started_again_under_the_same_key(ask: Ask) -> None:
@@ -304,31 +262,3 @@ def test_a_list_or_time_of_somebody_else_is_told(ask: Ask) -> None:
     odd = DATASET | {"created_at": "yesterday"}
     with serving(Answer.json(odd)) as server, pytest.raises(UnexpectedAnswer, match="yesterday"):
         ask(server, "dataset", "ds_1")
-
-
-def test_an_upload_is_read_beside_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "x.csv"
-    path.write_bytes(b"a,b\n" + b"1,2\n" * 100_000)
-    readers: set[int] = set()
-
-    class Watched(io.FileIO):
-        def read(self, size: int | None = -1, /) -> bytes:
-            readers.add(threading.get_ident())
-            return super().read(size)
-
-    monkeypatch.setattr(Path, "open", lambda path, mode: Watched(path, mode))
-
-    async def upload(url: str) -> None:
-        async with AsyncClient(url) as client:
-            assert (await client.upload(path, "b")).id == "ds_1"
-
-    with serving(Answer.json(DATASET, 201)) as server:
-        asyncio.run(upload(server.url))
-    assert readers
-    assert threading.get_ident() not in readers
-    assert path.read_bytes() in server.asked[0].body
-
-
-def test_a_file_that_is_not_there_asks_nothing(ask: Ask) -> None:
-    with pytest.raises(InputError, match="no-such-file"):
-        ask("http://127.0.0.1:9", "upload", "no-such-file.npz")

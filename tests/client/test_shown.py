@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from erlangen_client import Lattice, Ranking, Result, Search
+from erlangen_client import Lattice, Ranking, Result, Search, Sent
 from erlangen_client.frames import flat
 from erlangen_client.progress import reporter
 
@@ -136,12 +136,18 @@ def test_the_line_is_written_where_somebody_watches(monkeypatch: pytest.MonkeyPa
 
     progress = {"done": 1, "total": 2, "fraction": 0.5, "eta_seconds": 7.2}
     search = Search.read(result("D4").search.raw | {"progress": progress})
+    half = Sent(2_345_678, 4_691_356)
     terminal, file = Terminal(), io.StringIO()
     for stream, choice in ((terminal, None), (file, None), (terminal, False)):
         monkeypatch.setattr(sys, "stderr", stream)
         with reporter(choice) as bar:
+            bar.send(half)
+            bar.send(Sent(half.total, half.total))
             bar.show(search)
-    assert re.fullmatch(r"\r█{14}░{14} done: 1 of 2 candidates, 0 s, about 7 s left\n", terminal.getvalue())
+    sending, sent, done = terminal.getvalue().lstrip("\r").split("\r")
+    assert sending == f"{'█' * 14}{'░' * 14} sending: 2.3 of 4.7 MB, 0 s"
+    assert sent.rstrip() == f"{'█' * 28} sent 4.7 MB, the service reads it, 0 s"
+    assert re.fullmatch(r"█{14}░{14} done: 1 of 2 candidates, 0 s, about 7 s left *\n", done)
     assert file.getvalue() == ""
 
 
