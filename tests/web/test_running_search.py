@@ -128,3 +128,22 @@ def test_it_fits_a_phone(service: Service, running: Running, open_page: OpenPage
     expect(page.locator(".live-chart")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     assert float(page.locator(".live-chart text").first.evaluate("text => text.getBoundingClientRect().height")) > 9
+
+
+def test_a_refresh_keeps_the_group_that_was_chosen_and_how_the_lattice_is_seen(
+    service: Service, running: Running, open_page: OpenPage
+) -> None:
+    page = open_page(f"{service.url}/searches/{running.id}", width=420)
+    node = page.locator("svg.lattice .node").nth(3)
+    page.get_by_role("button", name="Larger").click()
+    node.click()
+    expect(node).to_be_focused()
+    width = page.locator("svg.lattice").get_attribute("width")
+    page.evaluate("document.querySelector('.lattice-frame').dataset.before = 'yes'")
+    running.begin(0)
+    expect(page.locator(".lattice-frame[data-before]")).to_have_count(0)
+    expect(node).to_have_attribute("aria-selected", "true")
+    expect(node).to_be_focused()
+    assert page.locator("svg.lattice").get_attribute("width") == width
+    page.keyboard.press("ArrowUp")
+    expect(node).to_have_attribute("aria-selected", "false")

@@ -62,25 +62,27 @@ function zoomBar(frame, picture, width, height) {
   return { bar, set, fit, at: () => scale };
 }
 
-function drag(frame) {
+function drag(frame, signal) {
   let from = null;
   frame.addEventListener("pointerdown", (event) => {
     if (event.pointerType === "mouse" && event.button === 0) from = { x: event.clientX + frame.scrollLeft, y: event.clientY + frame.scrollTop, moved: false };
   });
-  addEventListener("pointermove", (event) => {
+  const move = (event) => {
     if (!from) return;
     const [left, top] = [from.x - event.clientX, from.y - event.clientY];
     if (Math.abs(left - frame.scrollLeft) + Math.abs(top - frame.scrollTop) > 4) from.moved = true;
     if (from.moved) frame.scrollTo(left, top);
-  });
-  addEventListener("pointerup", () => setTimeout(() => (from = null)));
+  };
+  addEventListener("pointermove", move, { signal });
+  addEventListener("pointerup", () => setTimeout(() => (from = null)), { signal });
   frame.addEventListener("click", (event) => from?.moved && event.stopPropagation(), true);
 }
 
 // nodes: as GET /v1/searches/{id}/lattice gives them, with `best` and `dashed`; covers: [lower, upper] pairs of indices.
-// onselect(index) is told which node was chosen. Returns {root, select(index)}.
-export function lattice(nodes, covers, onselect) {
-  if (!nodes.length) return { root: el("p", { class: "quiet" }, "No candidates."), select: () => {} };
+// onselect(index) is told which node was chosen. Returns {root, select(index), focus(), view(), close()}: `view` is what a
+// lattice that takes this one's place is given to be seen at the same size and place; a closed one no longer listens.
+export function lattice(nodes, covers, onselect, seen = null) {
+  if (!nodes.length) return { root: el("p", { class: "quiet" }, "No candidates."), select() {}, focus() {}, view: () => seen, close() {} };
   const stepX = NODE.width + NODE.gapX;
   const stepY = NODE.height + NODE.gapY;
   const half = Math.max(...nodes.map((node) => Math.abs(node.place)));
@@ -96,11 +98,11 @@ export function lattice(nodes, covers, onselect) {
   const boxes = nodes.map((node, index) => {
     const { x, y } = at(node);
     const { text, index: below } = nameParts(node);
-    const seen = `${text}${below} ${noteOf(node)}`.trim(); // a name begins with what can be seen
+    const shown = `${text}${below} ${noteOf(node)}`.trim(); // a name begins with what can be seen
     const said = [node.name, node.title ?? node.group, node.verdict ?? node.state ?? "not ranked", typeof node.posterior === "number" ? `posterior ${percent(node.posterior)}` : null].filter(Boolean);
     return svg(
       "g",
-      { class: ["node", verdictClass(node.verdict), node.best && "node-best", node.dashed && "node-dashed"].filter(Boolean).join(" "), "data-index": index, role: "option", "aria-selected": "false", tabindex: -1, "aria-label": `${seen}: ${said.join(", ")}` },
+      { class: ["node", verdictClass(node.verdict), node.best && "node-best", node.dashed && "node-dashed"].filter(Boolean).join(" "), "data-index": index, role: "option", "aria-selected": "false", tabindex: -1, "aria-label": `${shown}: ${said.join(", ")}` },
       svg("title", {}, said.join(" · ")),
       svg("rect", { x: x - NODE.width / 2, y: y - NODE.height / 2, width: NODE.width, height: NODE.height, rx: 10 }),
       nameText(node, x, node.verdict ? y - 3 : y + 6),
@@ -111,7 +113,8 @@ export function lattice(nodes, covers, onselect) {
   const frame = el("div", { class: "lattice-frame" }, picture);
   const zoom = zoomBar(frame, picture, width, height);
   const root = el("div", { class: "lattice-view" }, frame, zoom.bar);
-  drag(frame);
+  const closing = new AbortController();
+  drag(frame, closing.signal);
 
   let chosen = null;
   const select = (index, { focus = false } = {}) => {
@@ -150,14 +153,16 @@ export function lattice(nodes, covers, onselect) {
     }
   });
   const settle = () => {
-    zoom.set(Math.max(zoom.fit(), Math.min(READABLE, 1)));
+    zoom.set(seen?.scale ?? Math.max(zoom.fit(), Math.min(READABLE, 1)));
     zoom.bar.hidden = zoom.fit() > 0.98;
     frame.classList.toggle("grab", zoom.fit() < READABLE);
-    if (chosen !== null) reveal();
+    if (seen) frame.scrollTo(seen.left, seen.top);
+    else if (chosen !== null) reveal();
   };
   new ResizeObserver((entries, observer) => {
     observer.disconnect();
     settle();
   }).observe(frame);
-  return { root, select };
+  const view = () => (zoom.at() ? { scale: zoom.at(), left: frame.scrollLeft, top: frame.scrollTop } : seen);
+  return { root, select, focus: () => boxes[chosen]?.focus({ preventScroll: true }), view, close: () => closing.abort() };
 }

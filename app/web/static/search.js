@@ -30,6 +30,8 @@ addEventListener("pageshow", (event) => event.persisted && location.reload()); /
 
 let search = null;
 let ranking = { items: [] };
+let diagram = null;
+let picked = null; // the name of the group that the reader chose in the lattice or the table
 const live = runningView();
 
 const isFinal = () => FINAL.includes(search.state);
@@ -112,7 +114,7 @@ function drawGroups(hasse, elements) {
     bestId: best,
     refuting: (item) => titles.get(refuting(item, elements, names.get(item.candidate_id))) ?? null,
     weights: search.request?.weights ?? {},
-    onopen: (item, open) => open && choose(nodes.findIndex((node) => node.candidate_id === item.candidate_id)),
+    onopen: (item, open) => open && pick(nodes.findIndex((node) => node.candidate_id === item.candidate_id)),
   });
   const evidence = elements.length ? elementsTable(elements, ranking.tolerance, (name) => groups.get(name) ?? name) : null;
   const choose = (index, { open = false } = {}) => {
@@ -129,13 +131,24 @@ function drawGroups(hasse, elements) {
     for (const ray of document.querySelectorAll("#polar .ray")) ray.classList.toggle("inside", members.has(ray.dataset.element));
     if (open) table.open(node.candidate_id);
   };
-  const diagram = lattice(nodes, hasse.covers, choose);
+  const pick = (index, options) => {
+    picked = nodes[index]?.name ?? null;
+    choose(index, options);
+  };
+  const focused = byId("lattice").querySelector("svg.lattice")?.contains(document.activeElement);
+  const view = diagram?.view();
+  diagram?.close();
+  diagram = lattice(nodes, hasse.covers, pick, view);
   byId("lattice").replaceChildren(diagram.root, ...(mixed ? [el("p", { class: "quiet" }, "Dashed: about the centre alone, without translations.")] : []));
   byId("ranking-title").textContent = isDone() ? "Candidates, best first" : "Candidates";
   byId("ranking").replaceChildren(ranking.items.length ? table.root : el("p", { class: "quiet" }, "Nothing ranked yet."));
   drawElements(elements, evidence);
-  choose(Math.max(nodes.findIndex((node) => node.best), 0));
+  const again = nodes.findIndex((node) => node.name === picked);
+  choose(again < 0 ? Math.max(nodes.findIndex((node) => node.best), 0) : again);
+  if (focused) diagram.focus();
+  const before = picked; // opening a row picks its group
   for (const one of opened) document.querySelector(`[aria-controls="details-${one}"]`)?.click();
+  picked = before;
 }
 
 function drawElements(items, evidence) {
