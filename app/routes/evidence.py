@@ -34,7 +34,12 @@ TABLE: dict[int | str, dict[str, Any]] = {200: {"content": {tables.CSV: {"schema
     summary="Candidates, best first",
 )
 def get_ranking(
-    search_id: SearchId, principal: ReadAccess, reader: Reader, format: Format = None, accept: Accept = None
+    search_id: SearchId,
+    principal: ReadAccess,
+    reader: Reader,
+    response: Response,
+    format: Format = None,
+    accept: Accept = None,
 ) -> Any:
     """Every candidate with its verdict, posterior, score and the three terms of the score; as JSON or as CSV.
 
@@ -42,6 +47,7 @@ def get_ranking(
     """
     with reader() as session:
         found = evidence.ranking(session, principal.owner, search_id)
+    response.headers["Vary"] = "Accept"
     return _table(found, tables.RANKING, f"{search_id}-ranking", format, accept)
 
 
@@ -52,11 +58,17 @@ def get_ranking(
     summary="Evidence on each element",
 )
 def get_elements(
-    search_id: SearchId, principal: ReadAccess, reader: Reader, format: Format = None, accept: Accept = None
+    search_id: SearchId,
+    principal: ReadAccess,
+    reader: Reader,
+    response: Response,
+    format: Format = None,
+    accept: Accept = None,
 ) -> Any:
     """The orbit-loss test of each class of elements, the ground of every verdict; as JSON or as CSV."""
     with reader() as session:
         found = evidence.elements(session, principal.owner, search_id)
+    response.headers["Vary"] = "Accept"
     return _table(found, tables.ELEMENTS, f"{search_id}-elements", format, accept)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChainableUndefined, Environment, FileSystemLoader
+from jinja2 import ChainableUndefined, Environment, FileSystemLoader, Template
 from sqlalchemy.orm import Session
 
 from app.db import states
@@ -25,6 +26,7 @@ REPORT_CSP = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
+LEAST_SHOWN, MOST_SHOWN = 0.001, 0.9995  # shares beyond them, short of 0 and 1, would be rounded to these
 SAMPLES = 6  # elements that are shown on samples
 _FIRST_SHOWN = ("beyond", "unseen", "open", "within", "none")
 
@@ -38,11 +40,6 @@ def render(session: Session, storage: Storage, owner: str, search_id: str) -> st
         raise Problem(409, "Not in this state", f"The search is {row['state']}; a report is made of one that is done.",
                       slug="state")  # fmt: skip
     dataset = searches.dataset_of(session, search_id)
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=ChainableUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters.update(number=number, percent=percent, span=span, moment=moment)
     ranking = evidence.ranking(session, owner, search_id)
     found = evidence.whole(session, owner, search_id)
     elements = evidence.elements(session, owner, search_id)["items"]
@@ -50,7 +47,7 @@ def render(session: Session, storage: Storage, owner: str, search_id: str) -> st
     learning = curves(session, owner, search_id)["items"]
     best = next((node for node in lattice["nodes"] if node["rank"] == 1), None)
     samples = gallery(session, storage, owner, search_id)
-    return environment.get_template("report.html").render(
+    return _template().render(
         search=body(row),
         dataset=dataset,
         ranking=ranking,
@@ -67,6 +64,16 @@ def render(session: Session, storage: Storage, owner: str, search_id: str) -> st
         plot=curves_picture(learning, best["candidate_id"] if best else None),
         widest=WIDEST_DEFECT,
     )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=ChainableUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters.update(number=number, percent=percent, span=span, moment=moment)
+    return environment.get_template("report.html")
 
 
 def _shown(samples: dict[str, Any], elements: list[dict[str, Any]], tolerance: float) -> list[dict[str, Any]]:
@@ -93,8 +100,14 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def percent(value: Any) -> str:
-    """A share in per cent; a dash for none."""
-    return f"{100 * value:.1f} %" if isinstance(value, int | float) else "–"
+    """A share in per cent; a dash for none. Nothing and all are said of what is just that."""
+    if not isinstance(value, int | float):
+        return "–"
+    if value in (0, 1):
+        return f"{100 * value:.0f} %"
+    if 0 < value < LEAST_SHOWN:
+        return "< 0.1 %"
+    return "> 99.9 %" if MOST_SHOWN <= value < 1 else f"{100 * value:.1f} %"
 
 
 def moment(text: Any) -> str:

@@ -16,6 +16,7 @@ from erlangen_client.answers import (
     OfferedGroup,
     OfferedGroups,
     Progress,
+    Ready,
     Result,
     Search,
 )
@@ -47,6 +48,7 @@ from erlangen_client.findings import (
     Ranking,
     Support,
 )
+from erlangen_client.gallery import Gallery, GalleryElement, GallerySample, Guess, Orbit, OrbitPicture
 from erlangen_client.steps import DEFAULT_URL
 from erlangen_client.version import VERSION
 
@@ -68,7 +70,11 @@ __all__ = [
     "Estimate",
     "Event",
     "Evidence",
+    "Gallery",
+    "GalleryElement",
+    "GallerySample",
     "Group",
+    "Guess",
     "InputError",
     "Interval",
     "LabelsSaved",
@@ -76,10 +82,13 @@ __all__ = [
     "LatticeNode",
     "OfferedGroup",
     "OfferedGroups",
+    "Orbit",
+    "OrbitPicture",
     "PairedLoss",
     "Progress",
     "RankedGroup",
     "Ranking",
+    "Ready",
     "Result",
     "Search",
     "SearchFailed",

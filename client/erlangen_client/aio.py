@@ -13,7 +13,7 @@ from typing import Any, Self, Unpack
 import httpx2
 
 from erlangen_client import api, scripts
-from erlangen_client.answers import Dataset, Estimate, Event, Group, OfferedGroups, Result, Search
+from erlangen_client.answers import Dataset, Estimate, Event, Group, OfferedGroups, Ready, Result, Search
 from erlangen_client.api import (
     AllOptions,
     Answer,
@@ -27,6 +27,7 @@ from erlangen_client.api import (
 )
 from erlangen_client.client import Client
 from erlangen_client.findings import Candidate, Curves, Elements, Evidence, Lattice, RankedGroup, Ranking
+from erlangen_client.gallery import Gallery
 from erlangen_client.progress import Choice, Sending, SendingChoice, reporter, upload_reporter
 from erlangen_client.steps import (
     Emit,
@@ -72,6 +73,9 @@ class AsyncClient:
 
     async def alive(self) -> bool:
         return await self._run(scripts.alive())
+
+    async def ready(self) -> Ready:
+        return await self._fetch(api.ready())
 
     async def search(
         self,
@@ -142,6 +146,9 @@ class AsyncClient:
     async def curves(self, search: str | Search) -> Curves:
         return await self._fetch(api.curves(search))
 
+    async def gallery(self, search: str | Search) -> Gallery:
+        return await self._fetch(api.gallery(search))
+
     async def report(self, search: str | Search) -> str:
         return await self._fetch(api.report(search))
 
@@ -170,8 +177,8 @@ class AsyncClient:
     async def preview(self, dataset: str | Dataset) -> Mapping[str, Any]:
         return await self._fetch(api.preview(dataset))
 
-    async def offered(self, dataset: str | Dataset) -> OfferedGroups:
-        return await self._fetch(api.offered(dataset))
+    async def offered(self, dataset: str | Dataset, *, usual: bool = False) -> OfferedGroups:
+        return await self._fetch(api.offered(dataset, usual))
 
     async def delete(self, dataset: str | Dataset) -> None:
         await self._fetch(api.delete(dataset))

@@ -120,6 +120,14 @@ class Estimate(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ready(Record):
+    """A service that can do its work. `checks`: what was looked at, and `ok`."""
+
+    status: str
+    checks: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class OfferedGroup(Record):
     """A group that can be named, as it stands, for one data set."""
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Generic, Literal, TypedDict, TypeVar
 from urllib.parse import quote
 
-from erlangen_client.answers import Dataset, Estimate, Group, OfferedGroups, Search
+from erlangen_client.answers import Dataset, Estimate, Group, OfferedGroups, Ready, Search
 from erlangen_client.errors import InputError, UnexpectedAnswer
 from erlangen_client.findings import Candidate, Curves, Elements, Evidence, Lattice, RankedGroup, Ranking
+from erlangen_client.gallery import Gallery
 from erlangen_client.records import Record
 
 Answer = TypeVar("Answer")
@@ -133,6 +134,10 @@ def anything(method: str, path: str, json: Any = None, query: Mapping[str, Any] 
     return Call(method=method, path=path, read=lambda raw: raw, json=json, query=query or {})
 
 
+def ready() -> Call[Ready]:
+    return Call(method="GET", path="/readyz", read=Ready.read)
+
+
 def upload(
     file: BinaryIO, name: str, form: Mapping[str, str], see: Callable[[Sent], None] | None = None
 ) -> Call[Dataset]:
@@ -182,8 +187,9 @@ def preview(thing: str | Dataset) -> Call[Mapping[str, Any]]:
     return anything("GET", f"/v1/datasets/{id_of(thing)}/preview")
 
 
-def offered(thing: str | Dataset) -> Call[OfferedGroups]:
-    return Call(method="GET", path=f"/v1/datasets/{id_of(thing)}/groups", read=OfferedGroups.read)
+def offered(thing: str | Dataset, usual: bool) -> Call[OfferedGroups]:
+    query = {"usual": True} if usual else {}
+    return Call(method="GET", path=f"/v1/datasets/{id_of(thing)}/groups", read=OfferedGroups.read, query=query)
 
 
 def delete(thing: str | Dataset) -> Call[None]:
@@ -224,6 +230,10 @@ def evidence(thing: str | Search) -> Call[Evidence]:
 
 def curves(thing: str | Search) -> Call[Curves]:
     return _of_search(thing, "/curves", Curves.read)
+
+
+def gallery(thing: str | Search) -> Call[Gallery]:
+    return _of_search(thing, "/gallery", Gallery.read)
 
 
 def report(thing: str | Search) -> Call[str]:

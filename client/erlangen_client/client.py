@@ -12,7 +12,7 @@ from typing import Any, Self, Unpack
 import httpx2
 
 from erlangen_client import api, scripts
-from erlangen_client.answers import Dataset, Estimate, Event, Group, OfferedGroups, Result, Search
+from erlangen_client.answers import Dataset, Estimate, Event, Group, OfferedGroups, Ready, Result, Search
 from erlangen_client.api import (
     AllOptions,
     Answer,
@@ -25,6 +25,7 @@ from erlangen_client.api import (
     SearchOptions,
 )
 from erlangen_client.findings import Candidate, Curves, Elements, Evidence, Lattice, RankedGroup, Ranking
+from erlangen_client.gallery import Gallery
 from erlangen_client.progress import Choice, Sending, SendingChoice, reporter, upload_reporter
 from erlangen_client.steps import (
     Emit,
@@ -81,6 +82,10 @@ class Client:
     def alive(self) -> bool:
         """Whether the service answers; asks once."""
         return self._run(scripts.alive())
+
+    def ready(self) -> Ready:
+        """Whether the service can do its work. Raises ServiceError with what is wrong, after `patience`."""
+        return self._fetch(api.ready())
 
     def search(
         self,
@@ -182,6 +187,10 @@ class Client:
         """Learning curves: what each candidate is worth."""
         return self._fetch(api.curves(search))
 
+    def gallery(self, search: str | Search) -> Gallery:
+        """Samples with the elements applied, and what a network says of them."""
+        return self._fetch(api.gallery(search))
+
     def report(self, search: str | Search) -> str:
         """The report of a finished search, one HTML file."""
         return self._fetch(api.report(search))
@@ -217,9 +226,9 @@ class Client:
         """Class counts or histograms of the target, and a few samples."""
         return self._fetch(api.preview(dataset))
 
-    def offered(self, dataset: str | Dataset) -> OfferedGroups:
-        """The groups that can be named for a data set, and which lies in which."""
-        return self._fetch(api.offered(dataset))
+    def offered(self, dataset: str | Dataset, *, usual: bool = False) -> OfferedGroups:
+        """The groups that can be named for a data set, and which lies in which; `usual`: without the rare ones."""
+        return self._fetch(api.offered(dataset, usual))
 
     def delete(self, dataset: str | Dataset) -> None:
         """Delete a data set; refused while a search uses it."""

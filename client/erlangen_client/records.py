@@ -82,8 +82,8 @@ def _convert(hint: Any, value: Any) -> Any:
         return None
     origin = typing.get_origin(hint)
     if origin in (types.UnionType, typing.Union):
-        (hint,) = (part for part in typing.get_args(hint) if part is not types.NoneType)
-        return _convert(hint, value)
+        kinds = [part for part in typing.get_args(hint) if part is not types.NoneType]
+        return _convert(kinds[0] if len(kinds) == 1 else _kind_of(value, kinds), value)
     if origin is tuple and isinstance(value, list):
         (inner, _) = typing.get_args(hint)
         return tuple(_convert(inner, part) for part in value)
@@ -95,3 +95,12 @@ def _convert(hint: Any, value: Any) -> Any:
         except ValueError:
             raise UnexpectedAnswer(f"expected a time, got {value!r:.100}") from None
     return value
+
+
+def _kind_of(value: Any, kinds: list[Any]) -> Any:
+    """Which of several kinds a JSON object or list is; `object`, which is left as it is, for everything else."""
+    for kind in kinds:
+        plain = typing.get_origin(kind) or kind
+        if (isinstance(value, Mapping) and issubclass(plain, Record)) or (isinstance(value, list) and plain is tuple):
+            return kind
+    return object

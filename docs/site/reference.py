@@ -134,9 +134,10 @@ def _type(schema: Mapping[str, Any]) -> str:
 
 
 def _says(schema: Mapping[str, Any]) -> str:
-    """Description, limits and default in one cell."""
-    limits = [text.format(schema[key]) for key, text in LIMITS.items() if key in schema]
-    parts = [schema.get("description", ""), ", ".join(limits)]
+    """Description, limits and default in one cell; what may be null has its limits in a part of its own."""
+    kinds = [schema, *schema.get("anyOf", ())]
+    limits = [text.format(kind[key]) for kind in kinds for key, text in LIMITS.items() if key in kind]
+    parts = [schema.get("description", ""), ", ".join(dict.fromkeys(limits))]
     if schema.get("default") is not None:
         parts.append(f"by default `{json.dumps(schema['default'])}`")
     return _cell("; ".join(part.rstrip(".") for part in parts if part))

@@ -69,13 +69,16 @@ def test_a_search_without_a_gallery_says_why(client: TestClient, app: FastAPI, r
 @pytest.mark.parametrize("part", ["ranking", "elements"])
 def test_tables_are_offered_as_csv(client: TestClient, rows: Rows, part: str) -> None:
     address = f"/v1/searches/{rows.search(state='done')}/{part}"
-    items = client.get(address).json()["items"]
+    plain = client.get(address)
+    items = plain.json()["items"]
     asked = client.get(address, params={"format": "csv"})
     assert asked.headers["content-type"].startswith("text/csv")
     assert asked.headers["content-disposition"].endswith(f'-{part}.csv"')
     assert client.get(address, headers={"Accept": "text/csv, */*"}).text == asked.text
     assert client.get(address, params={"format": "json"}, headers={"Accept": "text/csv"}).json()["items"] == items
     assert client.get(address, params={"format": "xls"}).status_code == 422
+    for answer in (plain, asked):
+        assert "Accept" in [name.strip() for name in answer.headers["vary"].split(",")]
     table = list(csv.DictReader(io.StringIO(asked.text)))
     assert len(table) == len(items)
     for row, item in zip(table, items, strict=True):

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.schemas.evidence import SearchEvidence
+from app.services import report
 from app.services.hasse import WIDEST, arrange
 from app.services.pictures import curves_picture, spectrum_picture
 from app.services.polar import RADIUS, polar_pictures
@@ -48,6 +49,24 @@ def test_a_report_stands_alone_and_says_the_answer_first(client: TestClient, row
     assert page.text.index("Quarter turns.") < page.text.index("Candidates, best first") < page.text.index("Methods")
     for said in ("✓ certified", "90.0 %", "r90", "1,234", "0.01 (−0.01 to 0.03)", "0.9 (0.85 to 0.95)"):
         assert said in page.text
+
+
+def test_the_template_of_the_report_is_read_once(client: TestClient, rows: Rows) -> None:
+    report._template.cache_clear()
+    search = rows.search(state="done")
+    assert client.get(f"/v1/searches/{search}/report").text == client.get(f"/v1/searches/{search}/report").text
+    assert report._template.cache_info()[:2] == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0, "0 %"), (0.0, "0 %"), (1e-9, "< 0.1 %"), (0.00099, "< 0.1 %"), (0.001, "0.1 %"), (0.5, "50.0 %"),
+        (0.9994, "99.9 %"), (0.9995, "> 99.9 %"), (1 - 1e-12, "> 99.9 %"), (1.0, "100 %"), (None, "–"),
+    ],
+)  # fmt: skip
+def test_only_all_is_all_and_only_nothing_nothing(share: Any, text: str) -> None:
+    assert report.percent(share) == text
 
 
 def test_a_report_shows_names_as_text(client: TestClient, rows: Rows) -> None:

@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 
 from benchmarks.service import Service
-from erlangen_client import AsyncClient, Client, Result, Search, SearchFailed, ServiceError
+from erlangen_client import AsyncClient, Client, Guess, Result, Search, SearchFailed, ServiceError
 from tests.live import CANDIDATES, LONG, QUICK, points
 from tests.waiting import wait_for
 
@@ -44,6 +44,14 @@ def test_what_was_found_can_be_read_in_every_part(client: Client, found: Result)
     assert client.evidence(search).tolerance_sweep
     curves = client.curves(search)
     assert {curve.candidate_id for curve in curves} == {item.candidate_id for item in found.ranking}
+    gallery = client.gallery(search)
+    assert {item.element for item in gallery} <= {element.element for element in elements}
+    sample = gallery.items[0].samples[0]
+    assert isinstance(sample.said[0], Guess)
+    assert len(gallery.pictures[sample.original]) == 2
+    assert gallery.orbit is not None
+    assert gallery.orbit.said
+    assert client.ready().checks["worker"] == "ok"
     page = client.report(search)
     assert page.lstrip().lower().startswith("<!doctype html>")
     assert found.best is not None
@@ -102,6 +110,7 @@ def test_a_search_is_estimated_before_it_is_started(client: Client, found: Resul
     dataset = found.search.dataset_id
     offered = client.offered(dataset)
     assert {"C2", "D1"} <= {group.name for group in offered}
+    assert len(client.offered(dataset, usual=True)) < len(offered)
     estimate = client.estimate(dataset, CANDIDATES, **QUICK)
     assert {candidate["group"] for candidate in estimate.candidates} == set(CANDIDATES)
 

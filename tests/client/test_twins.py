@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
+import re
 from typing import Any
 
+import numpy as np
 import pytest
 
 import erlangen_client
 from app.main import create_app
 from app.settings import Settings
-from erlangen_client import AsyncClient, Client
+from erlangen_client import AsyncClient, Client, ErlangenError
 from erlangen_client.api import RankingFilters, SearchFilters, SearchOptions, UploadOptions
+from tests.client.failing import Answer, Ask, serving
 
 RECORDS = {
     "DatasetItem": "Dataset",
@@ -39,7 +43,46 @@ RECORDS = {
     "OfferedGroup": "OfferedGroup",
     "OfferedGroups": "OfferedGroups",
     "Defect": "Defect",
+    "Guess": "Guess",
+    "GallerySample": "GallerySample",
+    "GalleryElement": "GalleryElement",
+    "OrbitPicture": "OrbitPicture",
+    "Orbit": "Orbit",
+    "Gallery": "Gallery",
+    "Ready": "Ready",
 }
+# The method for each operation, and what it is called with where that is not an id for each part of the path.
+METHODS: dict[tuple[str, str], tuple[str, list[Any]] | str] = {
+    ("POST", "/v1/datasets"): ("upload", [np.zeros((2, 1)), [0, 1]]),
+    ("GET", "/v1/datasets"): "datasets",
+    ("GET", "/v1/datasets/{dataset_id}"): "dataset",
+    ("DELETE", "/v1/datasets/{dataset_id}"): "delete",
+    ("GET", "/v1/datasets/{dataset_id}/preview"): "preview",
+    ("GET", "/v1/datasets/{dataset_id}/groups"): "offered",
+    ("GET", "/v1/groups"): "groups",
+    ("POST", "/v1/searches"): ("start", ["x"]),
+    ("GET", "/v1/searches"): "searches",
+    ("POST", "/v1/searches/estimate"): ("estimate", ["x"]),
+    ("GET", "/v1/searches/{search_id}"): "status",
+    ("POST", "/v1/searches/{search_id}/cancel"): "cancel",
+    ("POST", "/v1/searches/{search_id}/retry"): "retry",
+    ("GET", "/v1/searches/{search_id}/events"): "events",
+    ("GET", "/v1/searches/{search_id}/ranking"): "ranking",
+    ("GET", "/v1/searches/{search_id}/elements"): "elements",
+    ("GET", "/v1/searches/{search_id}/evidence"): "evidence",
+    ("GET", "/v1/searches/{search_id}/gallery"): "gallery",
+    ("GET", "/v1/searches/{search_id}/report"): "report",
+    ("GET", "/v1/searches/{search_id}/curves"): "curves",
+    ("GET", "/v1/searches/{search_id}/lattice"): "lattice",
+    ("GET", "/v1/rankings"): "rankings",
+    ("GET", "/v1/candidates/{candidate_id}"): "candidate",
+    ("GET", "/v1/candidates/{candidate_id}/model"): "download",
+    ("GET", "/v1/candidates/{candidate_id}/equivariance"): "equivariance",
+    ("GET", "/livez"): "alive",
+    ("GET", "/readyz"): "ready",
+}
+# Operations without a method, and why.
+WITHOUT = {("GET", "/metrics"): "is for Prometheus; `request` returns its text"}
 
 
 def public(kind: type) -> dict[str, Any]:
@@ -80,3 +123,20 @@ def test_options_are_those_of_the_service(document: dict[str, Any]) -> None:
     for path, filters in (("/v1/searches", SearchFilters), ("/v1/rankings", RankingFilters)):
         offered = {part["name"] for part in paths[path]["get"]["parameters"] if part["in"] == "query"}
         assert offered - {"limit", "cursor"} == set(filters.__annotations__)
+
+
+def test_every_operation_has_a_method_or_a_reason(document: dict[str, Any]) -> None:
+    operations = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
+    assert operations == METHODS.keys() | WITHOUT.keys()
+    assert not METHODS.keys() & WITHOUT.keys()
+
+
+@pytest.mark.parametrize("operation", METHODS, ids=" ".join)
+def test_a_method_asks_for_its_operation(ask: Ask, operation: tuple[str, str]) -> None:
+    chosen, (method, path) = METHODS[operation], operation
+    name, arguments = (chosen, ["x"] * path.count("{")) if isinstance(chosen, str) else chosen
+    with serving(Answer.json({"title": "No"}, 404)) as server, contextlib.suppress(ErlangenError):
+        ask(server, name, *arguments)
+    assert [(asked.method, asked.path.partition("?")[0]) for asked in server.asked] == [
+        (method, re.sub(r"{\w+}", "x", path))
+    ]

@@ -68,7 +68,7 @@ class Reader:
             compare_lines(block.code, self.printed, where)
         elif block.runs:
             self.printed = self._run(where, block)
-            self.ids |= dict(reversed([(found[1], found[0]) for found in ID.finditer(self.printed)]))
+            self.ids |= {found[1]: found[0] for found in ID.finditer(self.printed)}
 
     def _run(self, where: str, block: Block) -> str:
         code = ADDRESS.sub(self.address, ELIDED_ID.sub(lambda found: self.ids[found[1]], block.code))

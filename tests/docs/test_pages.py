@@ -104,3 +104,6 @@ def test_shell_blocks_hand_on_their_variables_and_ids(service: Service, tmp_path
     assert reader.printed.startswith("two words yes inner")
     reader.follow("a.md", Block("bash", "echo ds_01… sr_…", 3))
     assert reader.printed == "ds_0123456789abcdef sr_0123456789abcdef\n"
+    reader.follow("a.md", Block("bash", "echo sr_aaaaaaaaaaaaaaaa sr_bbbbbbbbbbbbbbbb", 4))
+    reader.follow("a.md", Block("bash", "echo sr_… ds_…", 5))
+    assert reader.printed == "sr_bbbbbbbbbbbbbbbb ds_0123456789abcdef\n", "the last that was printed of each kind"

@@ -47,6 +47,13 @@ def test_the_reference_has_every_operation_and_shape(site: Path) -> None:
         assert f'id="shape-{name.lower()}"' in text, name
 
 
+def test_the_reference_shows_the_limits_of_what_may_be_left_out() -> None:
+    pages = reference.pages(reference.document())
+    rows = {line.split("|")[1].strip(" `"): line for line in pages["evidence"].splitlines() if "| query |" in line}
+    assert "1: only the best of each search; ≥ 1, ≤ 10000 |" in rows["max_rank"]
+    assert "≥ 0, ≤ 1 |" in rows["min_posterior"]
+
+
 def test_the_gallery_shows_disagreements_and_what_is_missing() -> None:
     rows = [json.loads(line) for line in gallery.ROWS.read_text().splitlines()]
     against = rows[0] | {"as_expected": False, "best": "a wrong group"}

@@ -17,11 +17,13 @@ export function fixed(value, digits = 3) {
   return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
 }
 
+// Nothing and all are said of what is just that; the report has the same rule.
 export function percent(value) {
   if (typeof value !== "number" || !Number.isFinite(value)) return DASH;
+  if (value === 0 || value === 1) return `${100 * value} %`;
   if (value > 0 && value < 0.001) return "< 0.1 %";
-  if (value < 1 && value > 0.9995) return "> 99.9 %";
-  return `${(value * 100).toFixed(value >= 0.1 && value < 0.9995 ? 1 : value >= 0.9995 ? 0 : 1)} %`;
+  if (value < 1 && value >= 0.9995) return "> 99.9 %";
+  return `${(value * 100).toFixed(1)} %`;
 }
 
 export function count(value) {
