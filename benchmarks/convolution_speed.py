@@ -241,6 +241,7 @@ def main() -> None:
     parser.add_argument("--groups", default="C4,D4,C8,D8")
     parser.add_argument("--batches", default="64,8,1")
     parser.add_argument("--escnn-python", default=os.environ.get("ERLANGEN_ESCNN_PYTHON"))
+    parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -258,7 +259,7 @@ def main() -> None:
             "targets": {**TARGETS, "bank_milliseconds": BANK_TARGETS_MS},
             "rows": rows,
         }
-        RESULTS.write_text(json.dumps(record, indent=1) + "\n")
+        options.output.write_text(json.dumps(record, indent=1) + "\n")
     if peer is not None:
         peer.close()
 

@@ -44,7 +44,7 @@ from models.networks.build import build_network
 from models.networks.matching import WIDTHS, matched_config
 from models.waves import band_limited
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parent / "results" / "equivariance.json"
 SIDE = 29  # odd, so that a centre pixel exists, and wide enough that it does not see the border
 FIELDS = 6
 FREQUENCY = 3
@@ -285,6 +285,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=4, help="random networks for each figure")
     parser.add_argument("--images", type=int, default=12, help="random images for each network")
+    parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
     result: dict[str, Any] = {
         "machine": platform.processor() or platform.machine(),
@@ -297,7 +298,7 @@ def main() -> None:
     }
     result["angles"], result["orders_and_cost"] = angle_tables(options)
     result["networks"] = network_rows()
-    (RESULTS / "equivariance.json").write_text(json.dumps(result, indent=1) + "\n")
+    options.output.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

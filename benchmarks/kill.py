@@ -188,6 +188,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=10, help="kills of each victim")
     parser.add_argument("--backends", default="embedded,services")
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
+    parser.add_argument("--output", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the service is stopped too
     rng = random.Random(arguments.seed)
@@ -219,8 +220,10 @@ def main() -> int:
                     ]
                     results.append(summary(name, victim, runs, expected, allowed))
                     print(line(results[-1]), flush=True)
-                    RESULTS.parent.mkdir(exist_ok=True)
-                    RESULTS.write_text(json.dumps({"lease_seconds": lease, "results": results}, indent=1) + "\n")
+                    arguments.output.parent.mkdir(exist_ok=True)
+                    arguments.output.write_text(
+                        json.dumps({"lease_seconds": lease, "results": results}, indent=1) + "\n"
+                    )
     return 0 if all(result["passed"] for result in results) else 1
 
 

@@ -64,7 +64,9 @@ def _moment(stamp: str) -> float:
 
 
 def main() -> int:
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    options = parser.parse_args()
     results: dict[str, dict[str, float]] = {}
     print(f"{'search':22}" + "".join(f"{part:>10}" for part in PARTS) + f"{'overhead':>10}")
     with tempfile.TemporaryDirectory() as scratch:
@@ -92,8 +94,8 @@ def main() -> int:
                 results[name] = parts | {"overhead_share": 1 - parts["training"] / parts["wall"]}
                 shown = "".join(f"{parts[part]:>8.2f} s" for part in PARTS)
                 print(f"{name:22}{shown}{results[name]['overhead_share']:>10.1%}", flush=True)
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    options.output.parent.mkdir(exist_ok=True)
+    options.output.write_text(json.dumps(results, indent=1) + "\n")
     return 0
 
 

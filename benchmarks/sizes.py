@@ -34,7 +34,7 @@ from models.networks.matching import WIDTHS, matched_config, network_cost
 from models.networks.standardise import standardise
 from models.waves import band_limited, disc_window
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parent / "results" / "sizes.json"
 SIDE = 28
 RADIUS = 0.7 * SIDE / 2  # of an object that is enlarged by sqrt(2) and still ends within the frame
 FACTORS = {"2^(1/4)": 2**0.25, "2^(1/2)": 2**0.5, "2^(-1/4)": 2**-0.25, "2^(-1/2)": 2**-0.5}
@@ -137,14 +137,15 @@ def main() -> None:
     parser.add_argument("--test", type=int, default=1000)
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--noise", type=float, default=0.1, help="standard deviation, the shape being 1")
+    parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
     result = {
         "machine": platform.processor() or platform.machine(),
-        "options": vars(options),
+        "options": {name: value for name, value in vars(options).items() if name != "output"},
         "moved": moved(options.seeds, options.images),
         "curves": curves(options),
     }
-    (RESULTS / "sizes.json").write_text(json.dumps(result, indent=1) + "\n")
+    options.output.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from app.db.session import make_engine, reader_factory, session_factory
 from app.settings import Settings
 from app.storage import Storage
 from tests.conftest import POSTGRES
-from tests.jobs.test_runner import RANK, TRAIN, Bench
+from tests.jobs.bench import RANK, TRAIN, Bench
 from tests.seeding import get_search, get_trial
 from tests.waiting import wait_for
 from workers.reaper import Reaper

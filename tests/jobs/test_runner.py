@@ -5,131 +5,29 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy import select, update
 
-import workers.rank
 import workers.runner
 from app.db import states
-from app.db.tables import Event, Search, Trial, utc_now
-from app.services import searches
+from app.db.tables import Event, Search
 from app.settings import Settings
-from app.storage import Storage
-from models.groups.scout import plan_or_scout
-from tests.seeding import add_dataset, add_search, expire, get_search, get_trial
+from tests.jobs.bench import RANK, TRAIN, Bench
+from tests.seeding import get_search, get_trial
 from tests.waiting import wait_for
 from workers.epochs import Epochs
-from workers.leases import Leases
-from workers.rank import Rankings
-from workers.reaper import Reaper
-from workers.runner import Runner
 from workers.trainer_handle import TrainerHandle
 
-Sessions = sessionmaker[Session]
-TRAIN = "tests.jobs.standin:run_trial"
-RANK = "tests.jobs.standin:rank_search"
-
-
-@pytest.fixture(scope="module")
-def trainer() -> Iterator[TrainerHandle]:
-    handle = TrainerHandle(train=TRAIN, rank=RANK, threads=1)
-    yield handle
-    handle.close()
-
-
-class Bench:
-    """A runner on a database, and what a test asks of it."""
-
-    def __init__(
-        self, settings: Settings, writer: Sessions, reader: Sessions, storage: Storage, trainer: TrainerHandle
-    ) -> None:
-        self.writer, self.reader, self.storage, self.trainer = writer, reader, storage, trainer
-        self.rung: list[str] = []
-        self.scratch = settings.data_dir / "scratch"
-        self.scratch.mkdir(parents=True)
-        self.leases = Leases(writer, worker="w1", lease_seconds=3, max_attempts=3)
-        self.rankings = Rankings(writer, lease_seconds=3, max_attempts=5)
-        self.dataset_id = add_dataset(writer, storage)
-        self.runner = self.make_runner()
-
-    def make_runner(self) -> Runner:
-        return Runner(
-            leases=self.leases,
-            rankings=self.rankings,
-            reader=self.reader,
-            storage=self.storage,
-            trainer=self.trainer,
-            ring_trial=self.rung.append,
-            scratch=self.scratch,
-            cancel_grace_seconds=0.5,
-        )
-
-    def search(self, *groups: str, max_seconds: float = 60.0, **specs: dict[str, Any]) -> tuple[str, list[str]]:
-        return add_search(self.writer, self.dataset_id, groups=groups, specs=specs, max_seconds=max_seconds)
-
-    @contextmanager
-    def running(self, trial_id: str) -> Iterator[threading.Thread]:
-        """Run a trial in a thread, from its first sign of progress on; the thread has ended afterwards."""
-        thread = threading.Thread(target=self.runner.run, args=(trial_id,))
-        thread.start()
-        try:
-            wait_for(lambda: get_trial(self.reader, trial_id).progress > 0, what="progress")
-            yield thread
-        finally:
-            thread.join(20)
-            assert not thread.is_alive()
-
-    def objects(self) -> list[str]:
-        return self.storage.list("trials")
-
-    def events(self, search_id: str, kind: str) -> int:
-        with self.reader() as session:
-            query = select(func.count()).where(Event.search_id == search_id, Event.kind == kind)
-            return session.execute(query).scalar_one()
-
-    def scout(self, **spec: dict[str, Any]) -> tuple[str, str]:
-        """A search whose scout will say that a half turn exchanges the two classes."""
-        found = {"candidate": 0, "labels": "permutation", "maps": {"label_generators": [[1, 0]]}}
-        search_id, (trial_id,) = self.search("E", E={"says": {"label_actions": [found]}, **spec})
-        data = {"domain": "vector", "x_shape": [2], "task": "classification", "target_dim": None, "classes": 2}
-        planned = plan_or_scout(
-            [{"group": "C2", "labels": "permutation"}], **data, include_subgroups=True, max_candidates=9
-        )
-        with self.writer.begin() as session:
-            search = session.execute(select(Search).where(Search.id == search_id)).scalar_one()
-            search.plan = {**search.plan, "scout": planned["scout"]}
-        return search_id, trial_id
-
-    def trials(self, search_id: str) -> list[tuple[str, str, str]]:
-        """(group, labels, state) of every candidate, in plan order."""
-        with self.reader() as session:
-            query = select(Trial.group, Trial.labels, Trial.state).where(Trial.search_id == search_id)
-            return [tuple(row) for row in session.execute(query.order_by(Trial.position))]
-
-    def expire(self, trial_id: str) -> None:
-        expire(self.writer, trial_id)
-        bells = Bells()
-        Reaper(self.writer, self.reader, bells, max_attempts=3, ring_again_seconds=60, outage_grace_seconds=0).sweep()
-
-
-class Bells:
-    def ring_trial(self, trial_id: str) -> None: ...
-    def ring_rank(self, search_id: str) -> None: ...
-
-
-@pytest.fixture
-def bench(settings: Settings, writer: Sessions, reader: Sessions, storage: Storage, trainer: TrainerHandle) -> Bench:
-    return Bench(settings, writer, reader, storage, trainer)
-
-
 SLOW = {"steps": 600, "seconds": 0.05}
+
+
+def set_request(bench: Bench, search_id: str, **values: Any) -> None:
+    request = get_search(bench.reader, search_id).request | values
+    with bench.writer.begin() as session:
+        session.execute(update(Search).where(Search.id == search_id).values(request=request))
 
 
 def test_a_search_is_trained_and_ranked(bench: Bench) -> None:
@@ -330,83 +228,6 @@ def test_two_runners_share_a_search(bench: Bench, settings: Settings) -> None:
     assert get_search(bench.reader, search_id).state == "done"
     assert [get_trial(bench.reader, t).attempt for t in trial_ids] == [1, 1, 1, 1]
     assert bench.events(search_id, "ranked") == 1
-
-
-def set_request(bench: Bench, search_id: str, **values: Any) -> None:
-    request = get_search(bench.reader, search_id).request | values
-    with bench.writer.begin() as session:
-        session.execute(update(Search).where(Search.id == search_id).values(request=request))
-
-
-ANCIENT = timedelta(hours=1)
-PAIRS = [("E", "trivial", "queued"), ("C2", "permutation", "queued"), ("C2", "trivial", "queued")]
-
-
-def test_a_scouted_search_is_planned_anew_and_then_ranked(bench: Bench) -> None:
-    search_id, trial_id = bench.scout()
-    bench.runner.run(trial_id)
-    search = get_search(bench.reader, search_id)
-    assert sorted(bench.trials(search_id)) == sorted(PAIRS)
-    assert (search.state, "scout" in search.plan, search.rank_token, search.rank_attempts) == (
-        "running",
-        False,
-        None,
-        0,
-    )
-    assert len(bench.rung) == 3
-    for found in bench.rung:
-        bench.runner.run(found)
-    assert get_search(bench.reader, search_id).state == "done"
-    assert bench.events(search_id, "planned") == bench.events(search_id, "ranked") == 1
-
-
-def test_a_plan_made_anew_by_one_that_lost_its_lease_is_thrown_away(bench: Bench) -> None:
-    search_id, trial_id = bench.scout()
-    rankings = bench.rankings
-    lease = bench.leases.claim(trial_id)
-    assert lease is not None
-    found = bench.leases.finish(lease, metrics={"label_actions": []}, prefix="trials/none", seconds=1.0)
-    assert found.rank_due
-    dead = rankings.claim(search_id)
-    assert dead is not None
-    job = workers.rank.ranking_job(bench.reader, bench.storage, search_id)
-    plan = workers.rank.planned_anew(job)
-    with bench.writer.begin() as session:
-        session.execute(update(Search).values(rank_lease_until=Search.created_at))
-    alive = rankings.claim(search_id)
-    assert alive is not None
-    assert rankings.replan(dead, plan) == []
-    assert [group for group, _, _ in bench.trials(search_id)] == ["E"]
-    assert len(rankings.replan(alive, plan)) == 2
-    assert rankings.replan(alive, plan) == []
-    assert [group for group, _, _ in bench.trials(search_id)] == ["E", "C2"]
-
-
-def test_a_search_cancelled_before_its_plan_is_made_anew_stays_cancelled(bench: Bench) -> None:
-    search_id, trial_id = bench.scout()
-    rankings = bench.rankings
-    lease = bench.leases.claim(trial_id)
-    assert lease is not None
-    bench.leases.finish(lease, metrics={"label_actions": []}, prefix="trials/none", seconds=1.0)
-    ranking = rankings.claim(search_id)
-    assert ranking is not None
-    plan = workers.rank.planned_anew(workers.rank.ranking_job(bench.reader, bench.storage, search_id))
-    assert searches.cancel(bench.writer, "local", search_id)["state"] == "cancelled"
-    assert rankings.replan(ranking, plan) == []
-    assert bench.trials(search_id) == [("E", "trivial", "done")]
-    assert get_search(bench.reader, search_id).state == "cancelled"
-
-
-def test_candidates_that_were_never_rung_for_are_rung_for_by_the_reaper(bench: Bench) -> None:
-    search_id, trial_id = bench.scout()
-    bench.runner.run(trial_id)
-    lost, bench.rung = bench.rung, []
-    with bench.writer.begin() as session:
-        session.execute(update(Trial).where(Trial.search_id == search_id).values(rung_at=utc_now() - ANCIENT))
-    bells = Bells()
-    bells.ring_trial = bench.rung.append  # type: ignore[method-assign]
-    Reaper(bench.writer, bench.reader, bells, max_attempts=3, ring_again_seconds=1, outage_grace_seconds=0).sweep()
-    assert sorted(bench.rung) == sorted(lost)
 
 
 def test_epochs_are_logged_while_training_and_the_last_ones_with_its_result(bench: Bench) -> None:

@@ -20,7 +20,7 @@ from app.settings import Settings
 from app.storage import Storage
 from app.supervisor import WorkerSupervisor, worker_environment
 from benchmarks.service import child, processes
-from tests.jobs.test_runner import RANK, TRAIN
+from tests.jobs.bench import RANK, TRAIN
 from tests.seeding import add_dataset, add_search, get_search, get_trial
 from tests.waiting import wait_for
 

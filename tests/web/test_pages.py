@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from app.auth import hash_key
 from app.db import states
+from app.services.report import percent
 from tests.web.rows import finished_search, waiting_search
 from tests.web.serving import Complaints, OpenPage, Service, running_service
 
@@ -114,3 +115,14 @@ def test_a_page_behind_keys_asks_for_one_and_keeps_it_for_the_tab(
     with page.expect_download() as download:
         page.get_by_role("link", name="ranking as JSON").click()
     assert '"candidate_id"' in Path(download.value.path()).read_text()
+
+
+def test_shares_read_as_in_the_report(service: Service, open_page: OpenPage) -> None:
+    shares = [0, 1e-9, 0.00099, 0.001, 0.05, 0.5, 0.9994, 0.9995, 0.9999, 1 - 1e-12, 1]
+    page = open_page(f"{service.url}/")
+    shown = page.evaluate(
+        "async (shares) => { const { percent } = await import('/static/format.js'); return shares.map(percent); }",
+        shares,
+    )
+    assert shown == [percent(share) for share in shares]
+    assert (shown[0], shown[-1]) == ("0 %", "100 %")
