@@ -82,7 +82,10 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
         + worth_in_words(plan, worth, decided.order),
         "warnings": warnings,
         "rows": with_label_actions(plan, rows, names),
-        "elements": [_element(c, e, law) for c, e, law in zip(plan["classes"], decided.evidence, laws, strict=True)],
+        "elements": [
+            _element(c, e, decided.quantile, law)
+            for c, e, law in zip(plan["classes"], decided.evidence, laws, strict=True)
+        ],
         "evidence": {
             "spectrum": [s.as_json() for s in spectra] or None,
             "stopping": saved([done[p] for p in sorted(done)]),
@@ -266,13 +269,14 @@ def _interval(found: Defect) -> dict[str, float | None]:
     return {"value": found.value, "low": low, "high": high}
 
 
-def _element(planned: dict[str, Any], found: ClassEvidence, laws: dict[str, Any]) -> dict[str, Any]:
+def _element(planned: dict[str, Any], found: ClassEvidence, quantile: float, laws: dict[str, Any]) -> dict[str, Any]:
+    bound = found.defect.bound(quantile) if found.defect.known else None
     return {
         **{
             key: planned[key]
             for key in ("element", "title", "angle_degrees", "matrix", "permutation", "order", "in_groups")
         },
-        "defect": _interval(found.defect),
+        "defect": _interval(found.defect) | {"bound": bound},
         "p_value": found.p_value if found.defect.known else None,
         "p_holm": found.p_adjusted if found.defect.known else None,
         "p_adjusted": found.p_adjusted if found.defect.known else None,

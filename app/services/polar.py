@@ -25,13 +25,15 @@ STANDINGS = {
 
 
 def standing(item: Mapping[str, Any], tolerance: float) -> str:
-    """How an element stands against the tolerance, a name among STANDINGS: beyond is what the search refuted."""
+    """How an element stands against the tolerance, a name among STANDINGS: within and beyond are what the search holds
+    for all elements at once."""
     defect = item.get("defect") or {}
     if defect.get("value") is None:
         return "none"
     if (item.get("support") or {}).get("status") == "not_shown":
         return "unseen"
-    if defect["high"] is not None and defect["high"] <= tolerance:
+    highest = defect["high"] if defect.get("bound") is None else defect["bound"]
+    if highest is not None and highest <= tolerance:
         return "within"
     refuted = item.get("refuted")
     if refuted is None:
@@ -130,9 +132,11 @@ def _interval(item: Mapping[str, Any]) -> list[float]:
 
 
 def _action(item: Mapping[str, Any]) -> str:
-    """What the element does to labels: in brackets at the end of its name."""
-    found = re.search(r"\[(.*)\]$", item["element"])
-    return found.group(1) if found else ""
+    """What the element does to labels, in brackets at the end of its name, and a number where another element moves
+    other coordinates alike."""
+    found = re.search(r"(?:\[(.*)\])?(?: #(\d+))?$", item["element"])
+    action, serial = found.groups() if found else (None, None)
+    return " ".join(part for part in (action, serial and f"#{serial}") if part)
 
 
 def _planar(matrix: Any) -> bool:

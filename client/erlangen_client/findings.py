@@ -22,11 +22,14 @@ class Interval(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Defect(Record):
-    """The share of the learned information that an element destroys: 0 is symmetric, about 1 loses everything."""
+    """The share of the learned information that an element destroys: 0 is symmetric, about 1 loses everything.
+
+    `low` and `high` hold for this element alone, `bound` from above for all elements of the search at once."""
 
     value: float | None = None
     low: float | None = None
     high: float | None = None
+    bound: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -195,6 +195,11 @@ def test_turns_are_drawn_at_their_angles_and_mirrors_on_their_axes() -> None:
     assert (signed["labels"], signed["rays"][0]["standing"]) == ("sign", "none")
     assert [label["text"] for label in signed["rim"]] == ["45°"]
     assert polar_pictures(items[-2:], 0.05) == []
+    again = {**items[0], "element": f"{items[0]['element']} #2"}
+    other = {**items[0], "defect": {**items[0]["defect"], "bound": 9.0}}
+    assert [len(plot["rays"]) for plot in polar_pictures([items[0], again], 0.05)] == [1, 1]
+    assert polar_pictures([other], 10.0)[0]["rays"][0]["standing"] == "within"
+    assert polar_pictures([other], 8.0)[0]["rays"][0]["standing"] == "open"
 
 
 def test_learning_curves_are_drawn_with_more_labels_to_the_right() -> None:

@@ -124,6 +124,10 @@ def test_searches_are_ranked_with_and_without_read_outs(search):
         "D1": bits[1],
     }
     assert rows["D1"]["evidence"]["paired_loss"]["against"] == ["T"]
+    (mirror,) = ranking["elements"]
+    assert mirror["defect"]["bound"] > mirror["defect"]["value"]
+    certified = mirror["defect"]["bound"] <= 0.05
+    assert (rows["D1"]["verdict"] == "certified") == certified
     assert rows["T"]["evidence"]["paired_loss"] is None
     old = copy.deepcopy(trials)
     del old[0]["metrics"]["features"]

@@ -50,9 +50,9 @@ def dataset(owner: str, name: str) -> Dataset:
 def _defect(element: str) -> dict[str, Any]:
     if element in TRUE_ELEMENTS:
         value = {"r180": -0.004, "mx": 0.006, "my": 0.011}[element]
-        return {"value": value, "low": value - 0.021, "high": value + 0.024}
+        return {"value": value, "low": value - 0.021, "high": value + 0.024, "bound": value + 0.031}
     value = {"ma": 0.61, "md": 0.68, "r90": 0.83}.get(element, 0.74)
-    return {"value": value, "low": value - 0.11, "high": value + 0.12}
+    return {"value": value, "low": value - 0.11, "high": value + 0.12, "bound": value + 0.19}
 
 
 def _evidence(node: dict[str, Any], classes: list[dict[str, Any]], verdict: str) -> dict[str, Any]:

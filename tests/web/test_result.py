@@ -154,8 +154,11 @@ def test_defects_are_drawn_against_the_tolerance(service: Service, search_id: st
     expect(page.locator("#elements svg.d-beyond")).to_have_count(3)
     turned = page.locator("#elements tr[data-element=r90]")
     expect(turned.get_by_role("img")).to_have_attribute(
-        "aria-label", "defect 0.830, interval 0.720 to 0.950, tolerance 0.05: beyond the tolerance"
+        "aria-label",
+        "defect 0.830, interval 0.720 to 0.950, at most 1.020 with all elements at once, tolerance 0.05: "
+        "beyond the tolerance",
     )
+    expect(turned.locator("path.bound")).to_have_count(1)
     line = turned.locator("line.tolerance").bounding_box()
     estimate = turned.locator(".mark").bounding_box()
     assert line is not None

@@ -24,7 +24,8 @@ function chart(item, scale, tolerance) {
   const low = Number.isFinite(defect.low) ? defect.low : defect.value;
   const high = Number.isFinite(defect.high) ? defect.high : defect.value;
   const kind = standing(item, tolerance);
-  const label = `defect ${fixed(defect.value)}, interval ${fixed(low)} to ${fixed(high)}, tolerance ${tolerance}: ${STANDINGS[kind]}`;
+  const bound = Number.isFinite(defect.bound) ? `, at most ${fixed(defect.bound)} with all elements at once` : "";
+  const label = `defect ${fixed(defect.value)}, interval ${fixed(low)} to ${fixed(high)}${bound}, tolerance ${tolerance}: ${STANDINGS[kind]}`;
   return svg(
     "svg",
     { viewBox: `0 0 ${CHART.width} ${CHART.height}`, class: `defect d-${kind}`, role: "img", "aria-label": label },
@@ -32,6 +33,7 @@ function chart(item, scale, tolerance) {
     svg("rect", { class: "allowed", x: x(0), y: 3, width: Math.max(x(tolerance) - x(0), 1), height: CHART.height - 6 }),
     svg("line", { class: "zero", x1: x(0), x2: x(0), y1: 3, y2: CHART.height - 3 }),
     svg("line", { class: "tolerance", x1: x(tolerance), x2: x(tolerance), y1: 0, y2: CHART.height }),
+    bound ? svg("path", { class: "bound", d: `M${x(high)} ${middle}H${x(defect.bound)}M${x(defect.bound)} ${middle - 4}v8` }) : null,
     svg("line", { class: "whisker", x1: x(low), x2: x(high), y1: middle, y2: middle }),
     mark(kind, x(defect.value), middle, 5),
   );
@@ -63,7 +65,7 @@ function row(item, scale, tolerance, groupOf) {
 // items: as GET /v1/searches/{id}/elements gives them; groupOf: name of a node -> its group. Returns {root, mark(names)}:
 // the rows of the named elements are marked.
 export function elementsTable(items, tolerance, groupOf) {
-  const scale = bentScale(items.flatMap(({ defect }) => (defect ? [defect.low, defect.value, defect.high] : [])), tolerance);
+  const scale = bentScale(items.flatMap(({ defect }) => (defect ? [defect.low, defect.value, defect.high, defect.bound] : [])), tolerance);
   const rows = items.map((item) => row(item, scale, tolerance, groupOf));
   const body = el("tbody");
   const more = unfold(body, rows, FIRST);

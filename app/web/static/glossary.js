@@ -21,7 +21,7 @@ export const GLOSSARY = {
   accuracy: ["Held-out accuracy", "Share of the samples kept out of training that the group's own network labels rightly, with its 95 % interval. It shows what a symmetry is worth and does not decide whether it is there."],
   r2: ["Held-out R²", "Share of the targets' variance that the group's own network explains on samples kept out of training, with its 95 % interval."],
   defect: ["Defect", "The share of what was learned about the labels that moving the samples destroys: 0 means nothing (symmetric), 1 means everything. Beyond 1 a network was led to be confidently wrong."],
-  interval: ["Interval", "Where the true value lies with 95 % confidence, for this element alone. Verdicts use a wider bound, which holds for all elements of the search at once."],
+  interval: ["Interval", "Where the true value lies with 95 % confidence, for this element alone. The thin line beyond it ends at the bound that holds for all elements of the search at once; certificates use that."],
   tolerance: ["Tolerance", "The defect that you are willing to call symmetric; it was set when the search was started."],
   p_adjusted: ["p, adjusted", "How surprising the measured defect would be if the true one were within the tolerance, adjusted for testing many elements. Below 0.05 the element is refuted."],
   bayes: ["Bayes factor", "How many times likelier the measurements are if the element is a symmetry, as a power of ten: 2 means a hundred times likelier, −2 a hundred times less."],

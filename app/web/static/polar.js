@@ -22,8 +22,12 @@ export function axisOf([[a], [c]]) {
   return ((degrees % 180) + 180) % 180;
 }
 
-// The label action of an element is in brackets at the end of its name; each has plots of its own.
-const actionOf = (item) => /\[(.*)\]$/.exec(item.element)?.[1] ?? "";
+// The label action of an element is in brackets at the end of its name, after it a number where other coordinates are
+// moved alike; each has plots of its own.
+export function actionOf({ element }) {
+  const [, action, serial] = /(?:\[(.*)\])?(?: #(\d+))?$/.exec(element);
+  return [action && `labels: ${action}`, serial && `#${serial}`].filter(Boolean).join(", ");
+}
 
 // {turns: [{item, at}], mirrors: [{item, at}]} of the elements of the plane, by label action.
 export function planar(items) {
@@ -63,7 +67,7 @@ function ray(item, ends, scale, tolerance, kind) {
   const radius = (value) => RADIUS * scale.share(Math.max(value, 0));
   const low = known && Number.isFinite(defect.low) ? defect.low : defect?.value;
   const high = known && Number.isFinite(defect.high) ? defect.high : defect?.value;
-  const words = known ? `${item.title ?? item.element}: defect ${fixed(defect.value)}, interval ${interval(defect)}, ${STANDINGS[shape]}` : `${item.title ?? item.element}: ${STANDINGS.none}`;
+  const words = known ? `${item.title ?? item.element}: defect ${fixed(defect.value)}, interval ${interval(defect)}${Number.isFinite(defect.bound) ? `, at most ${fixed(defect.bound)} with all elements at once` : ""}, ${STANDINGS[shape]}` : `${item.title ?? item.element}: ${STANDINGS.none}`;
   return svg(
     "g",
     { class: `ray ray-${kind} d-${shape}`, "data-element": item.element },
@@ -74,6 +78,7 @@ function ray(item, ends, scale, tolerance, kind) {
       return [
         svg("line", { class: "guide", x1: MIDDLE, y1: MIDDLE, x2: far[0], y2: far[1] }),
         known ? svg("line", { class: "reach", x1: MIDDLE, y1: MIDDLE, x2: tip[0], y2: tip[1] }) : null,
+        known && Number.isFinite(defect.bound) ? svg("line", { class: "bound", x1: to[0], y1: to[1], x2: end(radius(defect.bound))[0], y2: end(radius(defect.bound))[1] }) : null,
         known ? svg("line", { class: "whisker", x1: from[0], y1: from[1], x2: to[0], y2: to[1] }) : null,
         mark(shape, tip[0], tip[1], 5.5),
       ];
@@ -126,10 +131,10 @@ function mirrorsPlot(mirrors, scale, tolerance, suffix) {
 export function polarPlots(items, tolerance) {
   const groups = planar(items);
   if (!groups.size) return null;
-  const bounds = [...groups.values()].flatMap(({ turns, mirrors }) => [...turns, ...mirrors]).flatMap(({ item: { defect } }) => (defect ? [defect.value, defect.high] : []));
+  const bounds = [...groups.values()].flatMap(({ turns, mirrors }) => [...turns, ...mirrors]).flatMap(({ item: { defect } }) => (defect ? [defect.value, defect.high, defect.bound] : []));
   const scale = bentScale(bounds, tolerance, { below: false, floor: 1 });
   const plots = [...groups].flatMap(([action, { turns, mirrors }]) => {
-    const suffix = action ? `, labels: ${action}` : "";
+    const suffix = action ? `, ${action}` : "";
     return [turns.length ? turnsPlot(turns, scale, tolerance, suffix) : null, mirrors.length ? mirrorsPlot(mirrors, scale, tolerance, suffix) : null];
   });
   return el("div", { class: "polars" }, plots);

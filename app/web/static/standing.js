@@ -10,11 +10,11 @@ export const STANDINGS = {
   none: "not measured",
 };
 
-// Beyond is what the search refuted, whose level holds for all elements at once; the interval is of one element alone.
+// Within and beyond are what the search holds for all elements at once; the interval is of one element alone.
 export function standing({ defect, support, refuted }, tolerance) {
   if (!defect || !Number.isFinite(defect.value)) return "none";
   if (support?.status === "not_shown") return "unseen";
-  if (defect.high <= tolerance) return "within";
+  if ((defect.bound ?? defect.high) <= tolerance) return "within";
   return refuted ?? defect.low > tolerance ? "beyond" : "open";
 }
 
