@@ -165,7 +165,7 @@ def test_a_report_shows_the_samples_that_were_kept(client: TestClient, app: Fast
     page = Page(answer.text)
     assert page.addresses[:2] == KEPT["pictures"]
     assert "witness: six (90.0 %). Moved: label <b>nine, witness: <b>nine (80.0 %); it costs 2.5 bits" in page.text
-    assert "One sample under all of C4" in page.text
+    assert "One sample under C4" in page.text
 
 
 def test_turns_are_drawn_at_their_angles_and_mirrors_on_their_axes() -> None:

@@ -2,7 +2,7 @@
 // elements of the group that was found.
 
 import { el, svg, unfold } from "./dom.js";
-import { fixed, percent } from "./format.js";
+import { count, fixed, percent } from "./format.js";
 import { figure, term } from "./glossary.js";
 import { standing } from "./standing.js";
 
@@ -57,7 +57,7 @@ function side(gallery, name, index, label, said, other) {
 }
 
 function pair(gallery, item, sample, heading) {
-  const words = sample.chosen === "worst" ? "on which most is lost" : "an ordinary one";
+  const words = sample.chosen === "worst" ? "one of those on which most is lost" : "an ordinary one";
   return el(
     "div",
     { class: "pair" },
@@ -94,20 +94,27 @@ function ordered(items, byElement, tolerance) {
   return items.map((item, place) => ({ item, place })).sort((a, b) => of(a.item) - of(b.item) || a.place - b.place).map(({ item }) => item);
 }
 
+// What the verdict claims of a sample and its copies.
+function alike({ verdict }, labels) {
+  const how = verdict === "certified" ? "To this data they are alike, up to the tolerance" : "To this data they are nearly alike";
+  return `${how}${labels > 1 ? ", each with the label that the element gives it" : ""}.`;
+}
+
 function orbitOf(gallery, best) {
   const { orbit } = gallery;
-  const moved = orbit ? orbit.elements.filter(({ groups }) => groups.includes(best)) : [];
+  const moved = orbit ? orbit.elements.filter(({ groups }) => groups.includes(best.name)) : [];
   if (!moved.length) return null;
+  const labels = new Set([orbit, ...moved].map(({ label }) => labelText(label))).size;
   const tile = (name, index, label, said, other) => el("li", {}, picture(gallery, index, `${name}, label ${labelText(label)}`, other), el("span", {}, name), witness(said));
   return [
-    el("h3", {}, `One sample under all of ${best}`),
-    el("p", { class: "quiet" }, `Sample ${orbit.row}, label ${labelText(orbit.label)}. To this data these are one and the same.`),
+    el("h3", {}, `One sample under ${best.name}`),
+    el("p", { class: "quiet" }, `Sample ${orbit.row}, label ${labelText(orbit.label)}, and ${count(moved.length)} ${moved.length === 1 ? "element" : "elements"} of the group applied to it. ${alike(best, labels)}`),
     el("ul", { class: "orbit" }, tile("as it is", orbit.original, orbit.label, orbit.said), moved.map((one) => tile(one.title, one.picture, one.label, one.said, orbit.original))),
   ];
 }
 
-// gallery: as GET /v1/searches/{id}/gallery gives it; elements: of /elements; best: the node that was ranked first, if its
-// symmetry is claimed.
+// gallery: as GET /v1/searches/{id}/gallery gives it; elements: of /elements; best: the node of the lattice that was ranked first,
+// if its symmetry is claimed.
 export function galleryPanel(gallery, elements, tolerance, best) {
   if (!gallery.items.length) return [el("p", { class: "quiet" }, `There are no samples to show: ${gallery.reason ?? "none were kept"}.`)];
   const byElement = new Map(elements.map((element) => [element.element, element]));

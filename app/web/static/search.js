@@ -176,7 +176,7 @@ function drawFindings(items, curves, evidence) {
 
 async function drawGallery(elements, nodes) {
   const node = nodes.find(({ candidate_id: candidate }) => candidate === bestId());
-  const claimed = ["certified", "approximate"].includes(node?.verdict) ? node.name : null;
+  const claimed = ["certified", "approximate"].includes(node?.verdict) ? node : null;
   try {
     byId("gallery").replaceChildren(...galleryPanel(await request(`${base}/gallery`), elements, ranking.tolerance, claimed).filter(Boolean));
   } catch (error) {

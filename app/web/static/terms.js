@@ -28,7 +28,7 @@ export function termScale(items, weights) {
 export function termBar(item, scale, weights) {
   if (typeof item.score !== "number") return "–";
   const parts = weighted(item, weights);
-  const words = `score ${fixed(item.score, 2)} bits: accuracy ${fixed(item.accuracy_term, 2)}, consistency ${fixed(item.consistency_term, 2)}, complexity −${fixed(item.complexity_term, 2)}`;
+  const words = `score ${fixed(item.score, 2)} bits: ${parts.map(({ name, value }) => `${name} ${fixed(value, 2).replace("-", "−")}`).join(", ")}`;
   let [right, left] = [0, 0];
   const blocks = parts.map(({ name, value }) => {
     const from = value > 0 ? right : left + value;
