@@ -24,8 +24,8 @@ class GallerySample(BaseModel):
     interpolated."""
 
     chosen: Literal["worst", "ordinary"] = Field(
-        description="worst: the element costs the witness most on it, among the eight that it and its inverse cost most; "
-        "ordinary: its loss is the median."
+        description="worst: the element costs the witness most on it, among the eight that it and its inverse cost "
+        "most; ordinary: its loss is the median."
     )
     row: int = Field(description="Which sample of the data set, from 0.", examples=[17])
     label: Label = Field(description="Name of its class, or its targets.", examples=["six"])
