@@ -70,6 +70,29 @@ def test_groups_are_taken_in_and_out_by_pressing_them(service: Service, address:
     assert asked["include_subgroups"] is False
 
 
+def test_the_keyboard_stays_where_it_was_when_the_cost_is_known(address: str, open_page: OpenPage) -> None:
+    page = open_page(address)
+    page.get_by_label("Those I choose").check()
+    group(page, "C4").click()
+    group(page, "D2").click()
+    action = page.get_by_label("How C4 moves the labels")
+    action.focus()
+    with page.expect_response("**/estimate"):
+        action.select_option("swap")
+    expect(page.locator("#cost .cost-table tbody")).to_contain_text("swap")
+    expect(action).to_be_focused()
+    page.get_by_role("button", name="Leave C4 out").focus()
+    with page.expect_response("**/estimate"):
+        page.keyboard.press("Enter")
+    expect(page.locator("#chosen li")).to_have_count(1)
+    expect(group(page, "C4")).to_be_focused()
+    page.get_by_role("region", name="Picture of the groups").focus()
+    with page.expect_response("**/estimate"):
+        page.get_by_label("and their subgroups").evaluate("box => box.click()")
+    expect(group(page, "C2")).to_have_attribute("aria-checked", "false")
+    expect(page.get_by_role("region", name="Picture of the groups")).to_be_focused()
+
+
 def test_groups_about_the_centre(service: Service, address: str, open_page: OpenPage) -> None:
     page = open_page(address)
     expect(group(page, "C3")).to_be_visible()

@@ -121,6 +121,52 @@ def test_what_is_settled_is_said_while_others_train(service: Service, running: R
     expect(page.locator("#ranking")).to_be_hidden()
 
 
+def view(page: Page) -> list[float]:
+    """Width of the lattice and how far it is scrolled."""
+    return list(
+        page.locator("#lattice .lattice-frame").evaluate(
+            "frame => [frame.firstChild.getBoundingClientRect().width, frame.scrollLeft, frame.scrollTop]"
+        )
+    )
+
+
+def test_a_refresh_leaves_the_lattice_as_the_reader_has_it(
+    service: Service, running: Running, open_page: OpenPage
+) -> None:
+    page = open_page(f"{service.url}/searches/{running.id}", width=480)  # where the lattice is wider than its frame
+    node = page.locator('.node[data-key="C4"]')
+    node.click()
+    for _ in range(3):
+        page.get_by_role("button", name="Larger").click()
+    page.locator("#lattice .lattice-frame").evaluate("frame => frame.scrollTo(37, 23)")
+    node.focus()
+    before = view(page)
+    assert before[1:] == [37, 23]
+    running.begin(0)
+    expect(page.locator(".node[aria-label*=', running']")).to_have_count(1)  # the lattice was drawn anew
+    expect(node).to_have_attribute("aria-selected", "true")
+    expect(node).to_be_focused()
+    expect(page.locator("#chosen h3")).to_contain_text("C4")
+    page.wait_for_function("document.querySelector('#lattice .lattice-frame').scrollLeft === 37")
+    assert view(page) == before
+    page.get_by_role("button", name="Smaller").click()
+    running.begin(1)
+    expect(page.locator(".node[aria-label*=', running']")).to_have_count(2)
+    expect(page.get_by_role("button", name="Smaller")).to_be_focused()
+    node.focus()
+    page.keyboard.press("ArrowUp")
+    expect(node).to_have_attribute("aria-selected", "false")
+    assert moves_heard(page) == 1, "a lattice that is gone listens no more"
+
+
+def moves_heard(page: Page) -> int:
+    """How many listeners of pointer moves the window has."""
+    devtools = page.context.new_cdp_session(page)
+    window = devtools.send("Runtime.evaluate", {"expression": "window"})["result"]["objectId"]
+    heard = devtools.send("DOMDebugger.getEventListeners", {"objectId": window})["listeners"]
+    return sum(listener["type"] == "pointermove" for listener in heard)
+
+
 def test_it_fits_a_phone(service: Service, running: Running, open_page: OpenPage) -> None:
     running.begin(0)
     running.epochs(0, 1, 20)
@@ -128,22 +174,3 @@ def test_it_fits_a_phone(service: Service, running: Running, open_page: OpenPage
     expect(page.locator(".live-chart")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     assert float(page.locator(".live-chart text").first.evaluate("text => text.getBoundingClientRect().height")) > 9
-
-
-def test_a_refresh_keeps_the_group_that_was_chosen_and_how_the_lattice_is_seen(
-    service: Service, running: Running, open_page: OpenPage
-) -> None:
-    page = open_page(f"{service.url}/searches/{running.id}", width=420)
-    node = page.locator("svg.lattice .node").nth(3)
-    page.get_by_role("button", name="Larger").click()
-    node.click()
-    expect(node).to_be_focused()
-    width = page.locator("svg.lattice").get_attribute("width")
-    page.evaluate("document.querySelector('.lattice-frame').dataset.before = 'yes'")
-    running.begin(0)
-    expect(page.locator(".lattice-frame[data-before]")).to_have_count(0)
-    expect(node).to_have_attribute("aria-selected", "true")
-    expect(node).to_be_focused()
-    assert page.locator("svg.lattice").get_attribute("width") == width
-    page.keyboard.press("ArrowUp")
-    expect(node).to_have_attribute("aria-selected", "false")

@@ -21,7 +21,7 @@ function element(item, tolerance) {
 
 const SHOWN = 12;
 
-// node: of the lattice; item: its row of the ranking; elements: those it contains.
+// node: of the lattice; item: its row of the ranking; elements: those it contains; onopen: shows that row, or null.
 export function chosenCard(node, item, elements, tolerance, onopen) {
   const worst = [...elements].sort((a, b) => (b.defect?.value ?? -1) - (a.defect?.value ?? -1));
   return [
@@ -42,6 +42,6 @@ export function chosenCard(node, item, elements, tolerance, onopen) {
     worst.length
       ? el("ul", { class: "chips", "aria-label": "Its elements and their defects" }, worst.slice(0, SHOWN).map((one) => element(one, tolerance)), worst.length > SHOWN ? el("li", { class: "quiet" }, `and ${worst.length - SHOWN} more`) : null)
       : el("p", { class: "quiet" }, "It asks nothing of the labels that could fail."),
-    item ? el("p", {}, el("button", { type: "button", onclick: onopen }, "All its numbers")) : null,
+    item && onopen ? el("p", {}, el("button", { type: "button", "data-key": "open", onclick: onopen }, "All its numbers")) : null,
   ];
 }

@@ -28,6 +28,15 @@ export function show(node, visible) {
   node.hidden = !visible;
 }
 
+const keyOf = ({ dataset }) => dataset.key ?? dataset.term;
+
+// Draw a container anew. Keyboard focus stays on what has the same key as before.
+export function redraw(container, ...children) {
+  const key = container.contains(document.activeElement) ? keyOf(document.activeElement) : null;
+  container.replaceChildren(...children);
+  if (key) [...container.querySelectorAll("[data-key], [data-term]")].find((node) => keyOf(node) === key)?.focus({ preventScroll: true });
+}
+
 // The page's one line for things that went wrong, read out by screen readers.
 export function notice(node, message, kind = "error") {
   node.replaceChildren(...(message ? [el("p", { class: `notice notice-${kind}` }, message)] : []));

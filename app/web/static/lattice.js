@@ -57,7 +57,7 @@ function zoomBar(frame, picture, width, height) {
     if (centre) frame.scrollTo(centre.x * scale - frame.clientWidth / 2, centre.y * scale - frame.clientHeight / 2);
   };
   const step = (way) => set(way > 0 ? STEPS.find((value) => value > scale + 0.01) ?? scale : STEPS.findLast((value) => value < scale - 0.01) ?? scale);
-  const button = (label, sign, onclick) => el("button", { type: "button", "aria-label": label, title: label, onclick }, sign);
+  const button = (label, sign, onclick) => el("button", { type: "button", "aria-label": label, title: label, "data-key": label, onclick }, sign);
   const bar = el("div", { class: "zoom", role: "group", "aria-label": "Zoom" }, button("Smaller", "−", () => step(-1)), button("Larger", "+", () => step(1)), button("The whole lattice", "⤢", () => set(fit())));
   return { bar, set, fit, at: () => scale };
 }
@@ -79,10 +79,10 @@ function drag(frame, signal) {
 }
 
 // nodes: as GET /v1/searches/{id}/lattice gives them, with `best` and `dashed`; covers: [lower, upper] pairs of indices.
-// onselect(index) is told which node was chosen. Returns {root, select(index), focus(), view(), close()}: `view` is what a
-// lattice that takes this one's place is given to be seen at the same size and place; a closed one no longer listens.
+// onselect(index) is told which node was chosen. Returns {root, select(index), view(), close()}: `view` is what a lattice
+// that takes this one's place is given to be seen at the same size and place; a closed one no longer listens.
 export function lattice(nodes, covers, onselect, seen = null) {
-  if (!nodes.length) return { root: el("p", { class: "quiet" }, "No candidates."), select() {}, focus() {}, view: () => seen, close() {} };
+  if (!nodes.length) return { root: el("p", { class: "quiet" }, "No candidates."), select() {}, view: () => seen, close() {} };
   const stepX = NODE.width + NODE.gapX;
   const stepY = NODE.height + NODE.gapY;
   const half = Math.max(...nodes.map((node) => Math.abs(node.place)));
@@ -102,7 +102,7 @@ export function lattice(nodes, covers, onselect, seen = null) {
     const said = [node.name, node.title ?? node.group, node.verdict ?? node.state ?? "not ranked", typeof node.posterior === "number" ? `posterior ${percent(node.posterior)}` : null].filter(Boolean);
     return svg(
       "g",
-      { class: ["node", verdictClass(node.verdict), node.best && "node-best", node.dashed && "node-dashed"].filter(Boolean).join(" "), "data-index": index, role: "option", "aria-selected": "false", tabindex: -1, "aria-label": `${shown}: ${said.join(", ")}` },
+      { class: ["node", verdictClass(node.verdict), node.best && "node-best", node.dashed && "node-dashed"].filter(Boolean).join(" "), "data-index": index, "data-key": node.name, role: "option", "aria-selected": "false", tabindex: -1, "aria-label": `${shown}: ${said.join(", ")}` },
       svg("title", {}, said.join(" · ")),
       svg("rect", { x: x - NODE.width / 2, y: y - NODE.height / 2, width: NODE.width, height: NODE.height, rx: 10 }),
       nameText(node, x, node.verdict ? y - 3 : y + 6),
@@ -164,5 +164,5 @@ export function lattice(nodes, covers, onselect, seen = null) {
     settle();
   }).observe(frame);
   const view = () => (zoom.at() ? { scale: zoom.at(), left: frame.scrollLeft, top: frame.scrollTop } : seen);
-  return { root, select, focus: () => boxes[chosen]?.focus({ preventScroll: true }), view, close: () => closing.abort() };
+  return { root, select, view, close: () => closing.abort() };
 }

@@ -2,7 +2,7 @@
 
 import { explain, request } from "./api.js";
 import { costPanel } from "./cost.js";
-import { byId, el, notice, show } from "./dom.js";
+import { byId, el, notice, redraw, show } from "./dom.js";
 import { count } from "./format.js";
 import { chosenList, picture, pictureLegend } from "./picker.js";
 
@@ -99,19 +99,23 @@ function toggle(name) {
   ask(0);
 }
 
+// Its line in the list is gone then: the keyboard goes on from the group in the picture.
+function leaveOut(name) {
+  toggle(name);
+  byId("picture").querySelector(`[data-group="${CSS.escape(name)}"]`)?.focus({ preventScroll: true });
+}
+
 function draw() {
   show(byId("picture-part"), which() !== "json");
   show(byId("json-field"), which() === "json");
   show(byId("centre-choice"), dataset.domain === "image2d");
   show(byId("all-choice"), offered.items.length > 0);
   if (which() === "json") return;
-  const focused = document.activeElement?.dataset?.group;
   const scrolled = byId("picture").querySelector(".lattice-frame")?.scrollLeft ?? 0;
   const shown = drawable();
-  byId("picture").replaceChildren(picture(shown, standing, toggle), pictureLegend());
+  redraw(byId("picture"), picture(shown, standing, toggle), pictureLegend());
   byId("picture").querySelector(".lattice-frame")?.scrollTo({ left: scrolled });
-  if (focused) byId("picture").querySelector(`[data-group="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
-  byId("chosen").replaceChildren(...(which() === "chosen" && chosen.size ? [chosenList(shown.items, chosen, () => ask(0))] : []));
+  redraw(byId("chosen"), ...(which() === "chosen" && chosen.size ? [chosenList(shown.items, chosen, () => ask(0), leaveOut)] : []));
 }
 
 let waiting = null;

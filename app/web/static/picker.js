@@ -26,7 +26,7 @@ function nodeBox(item, x, y, standing, toggle) {
   };
   return svg(
     "g",
-    { class: `pick pick-${standing}`, role: "checkbox", tabindex: 0, "aria-checked": standing === "chosen" ? "true" : standing === "along" ? "mixed" : "false", "aria-label": `${item.name}: ${about}`, "data-group": item.name, onclick: press, onkeydown: press },
+    { class: `pick pick-${standing}`, role: "checkbox", tabindex: 0, "aria-checked": standing === "chosen" ? "true" : standing === "along" ? "mixed" : "false", "aria-label": `${item.name}: ${about}`, "data-group": item.name, "data-key": item.name, onclick: press, onkeydown: press },
     svg("title", {}, `${item.name}: ${about}`),
     svg("rect", { x: x - NODE.width / 2, y: y - NODE.height / 2, width: NODE.width, height: NODE.height, rx: 9 }),
     svg("text", { x, y: y + 6, class: "node-name", "text-anchor": "middle" }, svg("tspan", {}, letter), index ? svg("tspan", { class: "node-index", dy: 5 }, index) : null),
@@ -51,7 +51,7 @@ export function picture({ items, covers }, standing, toggle) {
   const boxes = items.map((item) => nodeBox(item, at(item).x, at(item).y, standing(item.name), toggle));
   const drawn = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, class: "lattice", role: "group", "aria-label": "Groups on offer, larger ones above; a line joins a group to the next smaller one in it" }, lines, boxes);
   drawn.style.minWidth = `${SMALLEST * width}px`;
-  return el("div", { class: "lattice-frame", tabindex: "0", role: "region", "aria-label": "Picture of the groups" }, drawn);
+  return el("div", { class: "lattice-frame", tabindex: "0", "data-key": "frame", role: "region", "aria-label": "Picture of the groups" }, drawn);
 }
 
 export function pictureLegend() {
@@ -59,25 +59,22 @@ export function pictureLegend() {
   return el("p", { class: "quiet pick-legend" }, one("chosen", "chosen"), one("along", "comes along, as a subgroup or to compare with"), one("out", "left out"));
 }
 
-// The chosen groups with their label actions. chosen: Map from name to label action; changed: called after a change.
-export function chosenList(items, chosen, changed) {
+// The chosen groups with their label actions. chosen: Map from name to label action; changed: called after a change of
+// an action; leave: called with the name of a group to leave out.
+export function chosenList(items, chosen, changed, leave) {
   const known = new Map(items.map((item) => [item.name, item]));
   const rows = [...chosen].map(([name, labels], index) => {
     const offered = known.get(name)?.labels ?? ["trivial"];
     const select = el(
       "select",
-      { id: `labels-${index}`, "aria-label": `How ${name} moves the labels` },
+      { id: `labels-${index}`, "data-key": name, "aria-label": `How ${name} moves the labels` },
       offered.map((action) => el("option", { value: action, selected: action === labels }, LABELS[action] ?? action)),
     );
     select.addEventListener("change", () => {
       chosen.set(name, select.value);
       changed();
     });
-    const out = el("button", { type: "button", class: "plain", "aria-label": `Leave ${name} out` }, "✕");
-    out.addEventListener("click", () => {
-      chosen.delete(name);
-      changed();
-    });
+    const out = el("button", { type: "button", class: "plain", "data-key": `out ${name}`, "aria-label": `Leave ${name} out`, onclick: () => leave(name) }, "✕");
     return el("li", {}, groupName(name), el("span", { class: "quiet words-cell" }, known.get(name)?.title ?? ""), select, out);
   });
   return el("ul", { class: "picked", "aria-label": "Chosen groups" }, rows);

@@ -114,18 +114,19 @@ function verdictCell(item, element) {
 
 // items: as GET /v1/searches/{id}/ranking gives them, best first; refuting: item -> the element that refutes
 // it, in words, or null; onopen(item, open)
-// is told when a row is opened or closed. Returns {root, open(id), mark(id)}.
+// is told when a row is opened or closed. Returns {root, open(id), reopen(id), mark(id)}; reopen moves nothing else.
 export function rankingTable(items, { bestId, refuting, weights, onopen }) {
   const ranked = items.some((item) => item.rank !== null);
-  const toggle = (item, wanted) => {
+  const unfolded = (item, wanted) => {
     const panel = document.getElementById(panelId(item));
     const open = wanted ?? panel.hidden;
     if (open && !panel.firstChild) panel.append(el("td", { colspan: columns.length }, details(item), item.state === "done" && !item.spared ? networkPanel(item) : null));
     panel.hidden = !open;
     root.querySelector(`[aria-controls="${panelId(item)}"]`).setAttribute("aria-expanded", String(open));
     if (open) panel.querySelector(".network")?.dispatchEvent(new Event("shown"));
-    onopen?.(item, open);
+    return open;
   };
+  const toggle = (item, wanted) => onopen(item, unfolded(item, wanted));
   const columns = columnsOf(items, { refuting, weights, ranked, onopen: toggle });
   const rowsOf = (some) =>
     some.flatMap((item) => [
@@ -170,6 +171,10 @@ export function rankingTable(items, { bestId, refuting, weights, onopen }) {
       toggle(item, true);
       row.scrollIntoView({ block: "center", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
       row.focus({ preventScroll: true });
+    },
+    reopen(id) {
+      const { item } = find(id);
+      if (item) unfolded(item, true);
     },
     mark(id) {
       root.querySelector("tr.chosen")?.classList.remove("chosen");

@@ -5,7 +5,7 @@ import { ApiError, follow, request } from "./api.js";
 import { answerOfDone, answerOfStopped, toneOf } from "./answer.js";
 import { chosenCard } from "./chosen.js";
 import { curvesPanel } from "./curves.js";
-import { byId, el, notice, show } from "./dom.js";
+import { byId, el, notice, redraw, show } from "./dom.js";
 import { downloads } from "./downloads.js";
 import { elementsTable } from "./elements.js";
 import { count, moment } from "./format.js";
@@ -123,7 +123,8 @@ function drawGroups(hasse, elements) {
     diagram.select(index);
     const inside = elements.filter((item) => (item.in_groups ?? []).includes(node.name));
     const item = items.get(node.candidate_id);
-    byId("chosen").replaceChildren(...chosenCard(node, item, inside, ranking.tolerance, () => table.open(node.candidate_id)).filter(Boolean));
+    const opener = isFinal() ? () => table.open(node.candidate_id) : null; // the table stands on the page of a final search
+    redraw(byId("chosen"), ...chosenCard(node, item, inside, ranking.tolerance, opener).filter(Boolean));
     byId("chosen").className = `chosen ${verdictClass(node.verdict)}`;
     table.mark(node.candidate_id);
     const members = new Set(inside.map(({ element }) => element));
@@ -135,20 +136,16 @@ function drawGroups(hasse, elements) {
     picked = nodes[index]?.name ?? null;
     choose(index, options);
   };
-  const focused = byId("lattice").querySelector("svg.lattice")?.contains(document.activeElement);
   const view = diagram?.view();
   diagram?.close();
   diagram = lattice(nodes, hasse.covers, pick, view);
-  byId("lattice").replaceChildren(diagram.root, ...(mixed ? [el("p", { class: "quiet" }, "Dashed: about the centre alone, without translations.")] : []));
+  redraw(byId("lattice"), diagram.root, ...(mixed ? [el("p", { class: "quiet" }, "Dashed: about the centre alone, without translations.")] : []));
   byId("ranking-title").textContent = isDone() ? "Candidates, best first" : "Candidates";
   byId("ranking").replaceChildren(ranking.items.length ? table.root : el("p", { class: "quiet" }, "Nothing ranked yet."));
   drawElements(elements, evidence);
+  opened.forEach(table.reopen);
   const again = nodes.findIndex((node) => node.name === picked);
   choose(again < 0 ? Math.max(nodes.findIndex((node) => node.best), 0) : again);
-  if (focused) diagram.focus();
-  const before = picked; // opening a row picks its group
-  for (const one of opened) document.querySelector(`[aria-controls="details-${one}"]`)?.click();
-  picked = before;
 }
 
 function drawElements(items, evidence) {
