@@ -224,8 +224,9 @@ def _row(
     node, metrics, found = plan["nodes"][trial["position"]], trial["metrics"], decided.verdicts[trial["position"]]
     members = [decided.evidence[c] for c in node["classes"] if decided.evidence[c].defect.known]
     worst = max(members, key=lambda m: m.defect.value, default=None)
-    nothing_to_fail = {"value": 0.0, "low": 0.0, "high": 0.0}
-    own = _interval(worst.defect) if worst else _interval(UNKNOWN) if node["classes"] else nothing_to_fail
+    nothing_to_fail = {"value": 0.0, "low": 0.0, "high": 0.0, "bound": 0.0}
+    tested = worst.defect if worst else UNKNOWN
+    own = _interval(tested, decided.quantile) if node["classes"] else nothing_to_fail
     copied = (
         "accuracy",
         "r2",
@@ -262,21 +263,20 @@ def _row(
     }
 
 
-def _interval(found: Defect) -> dict[str, float | None]:
+def _interval(found: Defect, quantile: float) -> dict[str, float | None]:
     if not found.known:
-        return {"value": None, "low": None, "high": None}
+        return {"value": None, "low": None, "high": None, "bound": None}
     low, high = found.interval()
-    return {"value": found.value, "low": low, "high": high}
+    return {"value": found.value, "low": low, "high": high, "bound": found.bound(quantile)}
 
 
 def _element(planned: dict[str, Any], found: ClassEvidence, quantile: float, laws: dict[str, Any]) -> dict[str, Any]:
-    bound = found.defect.bound(quantile) if found.defect.known else None
     return {
         **{
             key: planned[key]
             for key in ("element", "title", "angle_degrees", "matrix", "permutation", "order", "in_groups")
         },
-        "defect": _interval(found.defect) | {"bound": bound},
+        "defect": _interval(found.defect, quantile),
         "p_value": found.p_value if found.defect.known else None,
         "p_holm": found.p_adjusted if found.defect.known else None,
         "p_adjusted": found.p_adjusted if found.defect.known else None,

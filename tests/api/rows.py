@@ -115,7 +115,11 @@ class Rows:
             states.add_event(session, search_id, "search", {"state": states.QUEUED})
             if done:
                 for position, found in enumerate(plan["classes"]):
-                    evidence = {**found, "defect": {"value": 0.01, "low": -0.01, "high": 0.03}, "p_value": 0.4}
+                    evidence = {
+                        **found,
+                        "defect": {"value": 0.01, "low": -0.01, "high": 0.03, "bound": 0.04},
+                        "p_value": 0.4,
+                    }
                     session.add(Element(search_id=search_id, position=position, evidence=evidence))
             if state != states.QUEUED:
                 states.add_event(session, search_id, "search", {"state": state})
@@ -148,7 +152,7 @@ class Rows:
             trial.evidence = {
                 "accuracy_term": 0.5, "consistency_term": 0.4, "complexity_term": 0.1,
                 "loss_bits": {"mean": 0.4, "low": 0.3, "high": 0.5}, "gain_bits": 0.6,
-                "defect": {"value": 0.01, "low": -0.01, "high": 0.03, "element": "r90"},
+                "defect": {"value": 0.01, "low": -0.01, "high": 0.03, "bound": 0.04, "element": "r90"},
                 "equivariance_error": 1e-7,
             }  # fmt: skip
         return trial

@@ -31,7 +31,7 @@ def test_ranking_of_a_finished_search(client: TestClient, rows: Rows) -> None:
         assert set(RANKING_FIELDS) <= set(item)
         assert item["verdict"] == "certified"
     first = body["items"][0]
-    assert first["defect"] == {"value": 0.01, "low": -0.01, "high": 0.03, "element": "r90"}
+    assert first["defect"] == {"value": 0.01, "low": -0.01, "high": 0.03, "bound": 0.04, "element": "r90"}
     assert first["accuracy"] == {"mean": 0.9, "low": 0.85, "high": 0.95}
     assert (first["parameters"], first["seconds"], first["r2"]) == (1234, 3.5, None)
     assert (body["confidence"], body["tolerance"], body["state"]) == (0.87, 0.05, "done")
