@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import HTMLResponse, Response
 
 from app.db.repositories import searches as repository
@@ -24,6 +24,12 @@ from app.services.searches import timestamp
 router = APIRouter(prefix="/v1", tags=["evidence"])
 Format = Annotated[Literal["json", "csv"] | None, Query(description="Or by the first type of the Accept header.")]
 Accept = Annotated[str | None, Header(include_in_schema=False)]
+
+
+def _varies(response: Response) -> None:
+    response.headers["Vary"] = "Accept"
+
+
 TABLE: dict[int | str, dict[str, Any]] = {200: {"content": {tables.CSV: {"schema": {"type": "string"}}}}}
 
 
@@ -31,13 +37,13 @@ TABLE: dict[int | str, dict[str, Any]] = {200: {"content": {tables.CSV: {"schema
     "/searches/{search_id}/ranking",
     response_model=Ranking,
     responses=TABLE | problems(404),
+    dependencies=[Depends(_varies)],
     summary="Candidates, best first",
 )
 def get_ranking(
     search_id: SearchId,
     principal: ReadAccess,
     reader: Reader,
-    response: Response,
     format: Format = None,
     accept: Accept = None,
 ) -> Any:
@@ -47,7 +53,6 @@ def get_ranking(
     """
     with reader() as session:
         found = evidence.ranking(session, principal.owner, search_id)
-    response.headers["Vary"] = "Accept"
     return _table(found, tables.RANKING, f"{search_id}-ranking", format, accept)
 
 
@@ -55,20 +60,19 @@ def get_ranking(
     "/searches/{search_id}/elements",
     response_model=ElementList,
     responses=TABLE | problems(404),
+    dependencies=[Depends(_varies)],
     summary="Evidence on each element",
 )
 def get_elements(
     search_id: SearchId,
     principal: ReadAccess,
     reader: Reader,
-    response: Response,
     format: Format = None,
     accept: Accept = None,
 ) -> Any:
     """The orbit-loss test of each class of elements, the ground of every verdict; as JSON or as CSV."""
     with reader() as session:
         found = evidence.elements(session, principal.owner, search_id)
-    response.headers["Vary"] = "Accept"
     return _table(found, tables.ELEMENTS, f"{search_id}-elements", format, accept)
 
 
