@@ -13,7 +13,7 @@ from workers.evidence.decision import TOLERANCES, Decision, MoreData, closure_wa
 from workers.evidence.duplicates import duplicate_warnings
 from workers.evidence.findings import Findings, findings
 from workers.evidence.laws import element_laws, search_laws
-from workers.evidence.orbits import CROSS_FITTED, UNKNOWN, Defect, Witness
+from workers.evidence.orbits import CROSS_FITTED, Witness
 from workers.evidence.posterior import confidence, posterior
 from workers.evidence.verdicts import ClassEvidence, verdict
 from workers.imposing import Imposed, Paired, imposed, paired_losses
@@ -24,6 +24,7 @@ from workers.stopping import saved
 from workers.worth import add_worth, search_worth, worth_in_words
 
 _FILES = ("base", "constant", "excess", "cluster")
+_UNTESTED: dict[str, float | None] = {"value": None, "low": None, "high": None, "bound": None}
 
 
 def rank_search(job: dict[str, Any]) -> dict[str, Any]:
@@ -225,8 +226,7 @@ def _row(
     members = [decided.evidence[c] for c in node["classes"] if decided.evidence[c].defect.known]
     worst = max(members, key=lambda m: m.defect.value, default=None)
     nothing_to_fail = {"value": 0.0, "low": 0.0, "high": 0.0, "bound": 0.0}
-    tested = worst.defect if worst else UNKNOWN
-    own = _interval(tested, decided.quantile) if node["classes"] else nothing_to_fail
+    own = _defect(worst, decided.quantile) if worst else _UNTESTED if node["classes"] else nothing_to_fail
     copied = (
         "accuracy",
         "r2",
@@ -263,11 +263,13 @@ def _row(
     }
 
 
-def _interval(found: Defect, quantile: float) -> dict[str, float | None]:
-    if not found.known:
-        return {"value": None, "low": None, "high": None, "bound": None}
-    low, high = found.interval()
-    return {"value": found.value, "low": low, "high": high, "bound": found.bound(quantile)}
+def _defect(found: ClassEvidence, quantile: float) -> dict[str, float | None]:
+    """The defect with its own interval, and the bound for all at once where the element is one of those tested."""
+    if not found.defect.known:
+        return _UNTESTED
+    low, high = found.defect.interval()
+    bound = None if found.support == "not_shown" else found.defect.bound(quantile)
+    return {"value": found.defect.value, "low": low, "high": high, "bound": bound}
 
 
 def _element(planned: dict[str, Any], found: ClassEvidence, quantile: float, laws: dict[str, Any]) -> dict[str, Any]:
@@ -276,7 +278,7 @@ def _element(planned: dict[str, Any], found: ClassEvidence, quantile: float, law
             key: planned[key]
             for key in ("element", "title", "angle_degrees", "matrix", "permutation", "order", "in_groups")
         },
-        "defect": _interval(found.defect, quantile),
+        "defect": _defect(found, quantile),
         "p_value": found.p_value if found.defect.known else None,
         "p_holm": found.p_adjusted if found.defect.known else None,
         "p_adjusted": found.p_adjusted if found.defect.known else None,

@@ -78,8 +78,9 @@ class Defect(BaseModel):
     high: float | None = None
     bound: float | None = Field(
         None,
-        description="Upper bound that holds for all elements of the search at once, at level .05; certificates rest on "
-        "it. `low` and `high` are those of this element alone. Null in rankings made before it was kept.",
+        description="Upper bound that holds for all tested elements of the search at once, at level .05; certificates "
+        "rest on it. `low` and `high` are those of this element alone. Null where the data does not show the moved "
+        "samples, and in rankings made before it was kept.",
         examples=[0.041],
     )
 

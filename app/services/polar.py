@@ -45,12 +45,12 @@ def polar_pictures(items: Sequence[Mapping[str, Any]], tolerance: float) -> list
     """One plot of turns and one of mirrors for each action on the labels, where planar elements were tested.
 
     Each: {kind, labels, size, radius, rings: [{at, r, tolerance}], rim: [{text, at}], rays: [{title, standing, ends}]};
-    an end is {at, far, low, high}: the mark, the rim and the ends of its interval, as (x, y).
+    an end is {at, far, low, high, bound}: the mark, the rim, the ends of its interval and the bound, as (x, y).
     """
     planar = [item for item in items if _planar(item.get("matrix"))]
     if not planar:
         return []
-    bounds = [b for item in planar for b in _interval(item)]
+    bounds = [b for item in planar for b in (*_interval(item), _bound(item)) if b is not None]
     most = math.asinh(max([FURTHEST, *bounds]) / tolerance)
 
     def radius(defect: float) -> float:
@@ -77,6 +77,7 @@ def _plot(kind: str, action: str, items: Sequence[Mapping[str, Any]], tolerance:
         angles = _turn(item) if kind == "turns" else (_axis(item["matrix"]), _axis(item["matrix"]) + 180.0)
         rim += angles if kind == "turns" else angles[:1]
         value, low, high = _interval(item) or (None, None, None)
+        bound = _bound(item)
         ends = []
         for degrees in angles:
             there = 1.0 if value is None else radius(value) / RADIUS
@@ -84,6 +85,7 @@ def _plot(kind: str, action: str, items: Sequence[Mapping[str, Any]], tolerance:
                 "at": _point(kind, degrees, RADIUS * there), "far": _point(kind, degrees, RADIUS),
                 "low": None if low is None else _point(kind, degrees, radius(low)),
                 "high": None if high is None else _point(kind, degrees, radius(high)),
+                "bound": None if bound is None else _point(kind, degrees, radius(bound)),
             })  # fmt: skip
         rays.append({"title": item.get("title") or item["element"], "standing": standing(item, tolerance),
                      "defect": item.get("defect"), "ends": ends})  # fmt: skip
@@ -131,12 +133,17 @@ def _interval(item: Mapping[str, Any]) -> list[float]:
     return [value if end is None else end for end in (value, defect.get("low"), defect.get("high"))]
 
 
+def _bound(item: Mapping[str, Any]) -> float | None:
+    bound: float | None = (item.get("defect") or {}).get("bound")
+    return bound
+
+
 def _action(item: Mapping[str, Any]) -> str:
     """What the element does to labels, in brackets at the end of its name, and a number where another element moves
     other coordinates alike."""
     found = re.search(r"(?:\[(.*)\])?(?: #(\d+))?$", item["element"])
     action, serial = found.groups() if found else (None, None)
-    return " ".join(part for part in (action, serial and f"#{serial}") if part)
+    return ", ".join(part for part in (action and f"labels: {action}", serial and f"#{serial}") if part)
 
 
 def _planar(matrix: Any) -> bool:

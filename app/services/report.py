@@ -88,7 +88,10 @@ def _orbit(samples: dict[str, Any], best: dict[str, Any] | None) -> dict[str, An
     if best is None or best["verdict"] not in ("certified", "approximate") or not samples.get("orbit"):
         return None
     moved = [one for one in samples["orbit"]["elements"] if best["name"] in one["groups"]]
-    return {"name": best["name"], "elements": moved} if moved else None
+    if not moved:
+        return None
+    return {"name": best["name"], "verdict": best["verdict"], "elements": moved, "of": best["order"] - 1,
+            "relabels": any(one["label"] != samples["orbit"]["label"] for one in moved)}  # fmt: skip
 
 
 def number(value: Any, digits: int = 3) -> str:

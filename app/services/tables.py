@@ -26,7 +26,7 @@ def _ends(name: str, *parts: str) -> list[Column]:
 
 
 _INTERVAL = ("mean", "low", "high")
-_DEFECT = ("value", "low", "high")
+_DEFECT = ("value", "low", "high", "bound")
 RANKING: list[Column] = [
     "rank", "candidate_id", "group", "title", "labels", "translations", "order", "state", "verdict", "reason",
     "posterior", "score", "accuracy_term", "consistency_term", "complexity_term",

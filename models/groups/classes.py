@@ -6,6 +6,7 @@ element, so a family holds the classes of all groups below it beside its own pro
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -99,7 +100,19 @@ def _numbered(classes: list[_Class]) -> list[dict[str, Any]]:
         item.about["in_groups"] = [node.shown for node in item.nodes]
         for node in item.nodes:
             node.classes.append(position)
+    _tell_apart([item.about for item in classes])
     return [item.about for item in classes]
+
+
+def _tell_apart(classes: list[dict[str, Any]]) -> None:
+    """Add to titles that several classes share the coordinates that are moved, or else the class's name."""
+    shared = {title for title, times in Counter(c["title"] for c in classes).items() if times > 1}
+    for title in shared:
+        same = [c for c in classes if c["title"] == title]
+        places = [tuple(c["action"]["coordinates"]) for c in same]
+        for one, place in zip(same, places, strict=True):
+            told = places.count(place) == 1
+            one["title"] += f" of {', '.join(f'x{i}' for i in place)}" if told else f" ({one['element']})"
 
 
 def _about_listed(

@@ -83,6 +83,7 @@ def test_tables_are_offered_as_csv(client: TestClient, rows: Rows, part: str) ->
     assert len(table) == len(items)
     for row, item in zip(table, items, strict=True):
         assert float(row["defect_low"]) == item["defect"]["low"]
+        assert float(row["defect_bound"]) == item["defect"]["bound"]
     if part == "ranking":
         assert [row["group"] for row in table] == [item["group"] for item in items]
         assert table[0]["r2_mean"] == ""

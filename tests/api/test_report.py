@@ -47,7 +47,7 @@ def test_a_report_stands_alone_and_says_the_answer_first(client: TestClient, row
     assert page.addresses == []
     assert not {"script", "link", "iframe", "form"} & set(page.tags)
     assert page.text.index("Quarter turns.") < page.text.index("Candidates, best first") < page.text.index("Methods")
-    for said in ("✓ certified", "90.0 %", "r90", "1,234", "0.01 (−0.01 to 0.03)", "0.9 (0.85 to 0.95)"):
+    for said in ("✓ certified", "90.0 %", "r90", "1,234", "0.01 (−0.01 to 0.03)", "at most 0.04", "0.9 (0.85 to 0.95)"):
         assert said in page.text
 
 
@@ -166,6 +166,10 @@ def test_a_report_shows_the_samples_that_were_kept(client: TestClient, app: Fast
     assert page.addresses[:2] == KEPT["pictures"]
     assert "witness: six (90.0 %). Moved: label <b>nine, witness: <b>nine (80.0 %); it costs 2.5 bits" in page.text
     assert "One sample under C4" in page.text
+    assert "1 of the 3 elements that move something" in page.text
+    assert "each with the label that the element gives it" in page.text
+    assert "the worst of the eight looked at" in page.text
+    assert "rotation by 90°, label <b>nine: <b>nine (80.0 %)" in page.text
 
 
 def test_turns_are_drawn_at_their_angles_and_mirrors_on_their_axes() -> None:
@@ -192,7 +196,7 @@ def test_turns_are_drawn_at_their_angles_and_mirrors_on_their_axes() -> None:
     (vertical,) = mirrors["rays"]
     ring = next(ring for ring in mirrors["rings"] if ring["tolerance"])
     assert vertical["ends"][0]["at"] == pytest.approx((middle, middle + ring["r"]), abs=0.01)
-    assert (signed["labels"], signed["rays"][0]["standing"]) == ("sign", "none")
+    assert (signed["labels"], signed["rays"][0]["standing"]) == ("labels: sign", "none")
     assert [label["text"] for label in signed["rim"]] == ["45°"]
     assert polar_pictures(items[-2:], 0.05) == []
     again = {**items[0], "element": f"{items[0]['element']} #2"}
@@ -200,6 +204,18 @@ def test_turns_are_drawn_at_their_angles_and_mirrors_on_their_axes() -> None:
     assert [len(plot["rays"]) for plot in polar_pictures([items[0], again], 0.05)] == [1, 1]
     assert polar_pictures([other], 10.0)[0]["rays"][0]["standing"] == "within"
     assert polar_pictures([other], 8.0)[0]["rays"][0]["standing"] == "open"
+
+
+def test_the_bound_is_drawn_beyond_the_interval() -> None:
+    defect = {"value": 0.01, "low": -0.02, "high": 0.04, "bound": 0.06}
+    item = {"element": "r90", "matrix": [[0, -1], [1, 0]], "angle_degrees": 90.0, "refuted": False, "defect": defect}
+    (plot,) = polar_pictures([item], 0.05)
+    (ray,) = plot["rays"]
+    assert ray["ends"][0]["bound"][0] > ray["ends"][0]["high"][0] > plot["size"] / 2
+    before = {**item, "defect": {name: defect[name] for name in ("value", "low", "high")}}
+    assert polar_pictures([before], 0.05)[0]["rays"][0]["ends"][0]["bound"] is None, "ranked before bounds were kept"
+    (again,) = polar_pictures([{**item, "element": "r90 [sign] #2"}], 0.05)
+    assert again["labels"] == "labels: sign, #2"
 
 
 def test_learning_curves_are_drawn_with_more_labels_to_the_right() -> None:

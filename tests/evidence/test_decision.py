@@ -125,6 +125,15 @@ def test_certified_groups_whose_join_was_not_searched_are_named(rank):
     assert not any("union" in w for w in with_both["warnings"])
 
 
+def test_elements_have_the_bound_that_verdicts_use(rank):
+    ranking = rank(square("D4"), {"r90": 0.6, "ma": 0.6, "md": 0.6}, n=4000)
+    defects = {e["element"]: e["defect"] for e in ranking["elements"]}
+    row = next(row for row in ranking["rows"] if row["evidence"]["name"] == "D2")
+    most = max(defects[name]["bound"] for name in ("r180", "mx", "my"))
+    assert row["verdict"] == "certified"
+    assert f"at most {most:.1%} of what was learned" in row["evidence"]["reason"]
+
+
 def test_accepted_elements_of_refuted_candidates_are_named(rank):
     plan = square("C4", include_subgroups=False)
     ranking = rank(plan, {"r90": 0.6}, n=4000)

@@ -83,6 +83,7 @@ def test_unseen_poses_are_untested(search):
     ranking, _, _ = search(x, y, ["C4"], epochs=6)
     rows = by_name(ranking)
     assert rows["C4"]["verdict"] == rows["C2"]["verdict"] == "untested"
+    assert all(e["defect"]["bound"] is None for e in ranking["elements"]), "the bound is for tested elements"
 
 
 def test_two_clusters_of_images_are_searched_and_nothing_is_claimed(search):

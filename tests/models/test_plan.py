@@ -83,6 +83,13 @@ def test_groups_that_move_several_planes_alike_have_planar_names():
     assert [c["element"] for c in signs["classes"]] == ["-x0 -x2"]
 
 
+def test_equal_moves_of_other_coordinates_have_titles_of_their_own():
+    planned = plan([{"group": "C4", "on": [[0, 1]]}, {"group": "C4", "on": [[2, 3]]}], VECTOR)
+    titles = [c["title"] for c in planned["classes"]]
+    assert len(set(titles)) == len(titles)
+    assert {"rotation by 90° of x0, x1", "rotation by 90° of x2, x3"} <= set(titles)
+
+
 def test_too_many_subgroups_fall_back_to_the_named_groups():
     planned = plan(["S4", "Flips"], VECTOR)
     assert groups(planned) == {"E", "S4", "Flips"}

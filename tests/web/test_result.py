@@ -73,6 +73,7 @@ def test_a_row_opens_by_keyboard(service: Service, search_id: str, open_page: Op
     page.keyboard.press("Enter")
     expect(button).to_have_attribute("aria-expanded", "true")
     expect(page.locator("#ranking tr.details").first).to_contain_text("Held-out loss")
+    expect(page.locator("#ranking tr.details").first).to_contain_text("bits, exact: a count")
 
 
 def test_a_trained_network_shows_its_errors_and_can_be_taken_along(
@@ -254,6 +255,7 @@ def test_the_refuting_element_stands_beside_a_sample_that_it_breaks(
     expect(first).to_contain_text("breaks the law of the labels")
     expect(first.locator(".side").nth(1)).to_contain_text("witness: odd 91.0 %")
     expect(first.locator(".side-wrong")).to_have_count(1)
+    expect(first).to_contain_text("the worst of the eight looked at")
     expect(first).to_contain_text("42.0 %")
     images = first.locator("img")
     expect(images).to_have_count(2)
@@ -262,6 +264,7 @@ def test_the_refuting_element_stands_beside_a_sample_that_it_breaks(
     page.get_by_role("button", name="Show the other 1 elements").click()
     expect(page.locator("#gallery .card")).to_have_count(4)
     expect(page.locator("#gallery .orbit li")).to_have_count(4)  # as it is, and what D2 adds
+    expect(page.locator("#gallery")).to_contain_text("3 of the 3 elements of the group that move something")
 
 
 def test_poses_and_laws_are_said_apart(service: Service, search_id: str, open_page: OpenPage) -> None:

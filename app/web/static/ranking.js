@@ -36,7 +36,7 @@ function details(item) {
     { class: "facts" },
     fact("accuracy_term", "Accuracy term", typeof item.accuracy_term === "number" ? `${fixed(item.accuracy_term)} bits` : null),
     fact("consistency_term", "Consistency term", typeof item.consistency_term === "number" ? `${fixed(item.consistency_term)} bits` : null),
-    fact("complexity_term", "Complexity term", typeof item.complexity_term === "number" ? `${fixed(item.complexity_term)} bits` : null),
+    fact("complexity_term", "Complexity term", typeof item.complexity_term === "number" ? `${fixed(item.complexity_term)} bits, exact: a count` : null),
     fact(key, `Held-out ${name === "R²" ? name : "accuracy"}`, estimate ? text(estimate.mean) + between(estimate, text) : null),
     fact("loss_bits", "Held-out loss", item.loss_bits ? `${fixed(item.loss_bits.mean)} bits${between(item.loss_bits, fixed)}` : null),
     fact("gain_bits", "Gain over the best constant", typeof item.gain_bits === "number" ? `${fixed(item.gain_bits)} bits` : null),
