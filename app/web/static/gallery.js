@@ -108,7 +108,7 @@ function orbitOf(gallery, best) {
   const tile = (name, index, label, said, other) => el("li", {}, picture(gallery, index, `${name}, label ${labelText(label)}`, other), el("span", {}, name), witness(said));
   return [
     el("h3", {}, `One sample under ${best.name}`),
-    el("p", { class: "quiet" }, `Sample ${orbit.row}, label ${labelText(orbit.label)}, and ${count(moved.length)} of the ${count(best.order - 1)} elements of the group that move something applied to it. ${alike(best, labels)}`),
+    el("p", { class: "quiet" }, `Sample ${orbit.row}, label ${labelText(orbit.label)}, and ${count(moved.length)}${best.order ? ` of the ${count(best.order - 1)}` : ""} elements of the group that move something applied to it. ${alike(best, labels)}`),
     el("ul", { class: "orbit" }, tile("as it is", orbit.original, orbit.label, orbit.said), moved.map((one) => tile(one.title, one.picture, one.label, one.said, orbit.original))),
   ];
 }
