@@ -90,8 +90,13 @@ def _orbit(samples: dict[str, Any], best: dict[str, Any] | None) -> dict[str, An
     moved = [one for one in samples["orbit"]["elements"] if best["name"] in one["groups"]]
     if not moved:
         return None
-    return {"name": best["name"], "verdict": best["verdict"], "elements": moved, "of": best["order"] and best["order"] - 1,
-            "relabels": any(one["label"] != samples["orbit"]["label"] for one in moved)}  # fmt: skip
+    return {
+        "name": best["name"],
+        "verdict": best["verdict"],
+        "elements": moved,
+        "of": best["order"] and best["order"] - 1,
+        "relabels": any(one["label"] != samples["orbit"]["label"] for one in moved),
+    }
 
 
 def number(value: Any, digits: int = 3) -> str:
