@@ -92,27 +92,18 @@ def paired_losses(plan: dict[str, Any], done: Trials) -> dict[int, Paired]:
     compared row by row. The standard error is the larger of that over clusters and that over folds: networks differ
     by chance as samples do.
     """
-    below = _below(plan)
+    upper = above(plan)
     losses = {p: _bits_lost(t) for p, t in done.items() if "spared" not in t["metrics"] and "base.npy" in t["arrays"]}
     found = {}
     for p, own in losses.items():
-        under = [q for q in losses if q in below[p] and losses[q].shape == own.shape]
-        largest = [q for q in under if not any(q in below[r] for r in under)]
+        under = [q for q in losses if p in upper[q] and losses[q].shape == own.shape]
+        largest = [q for q in under if not any(r in upper[q] for r in under)]
         if not largest:
             continue
         gains = np.mean([losses[q] for q in largest], axis=0) - own
         names = tuple(str(plan["nodes"][q]["name"]) for q in largest)
         found[p] = Paired(float(gains.mean()), _error(gains, done[p]["arrays"]), names)
     return found
-
-
-def _below(plan: dict[str, Any]) -> list[set[int]]:
-    """Positions of the proper subgroups of each node, from the pairs (smaller, larger) of `covers`."""
-    below: list[set[int]] = [set() for _ in plan["nodes"]]
-    for _ in plan["nodes"]:
-        for small, large in plan["covers"]:
-            below[large] |= {small} | below[small]
-    return below
 
 
 def _bits_lost(trial: dict[str, Any]) -> Array:

@@ -41,11 +41,7 @@ TABLE: dict[int | str, dict[str, Any]] = {200: {"content": {tables.CSV: {"schema
     summary="Candidates, best first",
 )
 def get_ranking(
-    search_id: SearchId,
-    principal: ReadAccess,
-    reader: Reader,
-    format: Format = None,
-    accept: Accept = None,
+    search_id: SearchId, principal: ReadAccess, reader: Reader, format: Format = None, accept: Accept = None
 ) -> Any:
     """Every candidate with its verdict, posterior, score and the three terms of the score; as JSON or as CSV.
 
@@ -64,11 +60,7 @@ def get_ranking(
     summary="Evidence on each element",
 )
 def get_elements(
-    search_id: SearchId,
-    principal: ReadAccess,
-    reader: Reader,
-    format: Format = None,
-    accept: Accept = None,
+    search_id: SearchId, principal: ReadAccess, reader: Reader, format: Format = None, accept: Accept = None
 ) -> Any:
     """The orbit-loss test of each class of elements, the ground of every verdict; as JSON or as CSV."""
     with reader() as session:

@@ -58,6 +58,21 @@ class ActingGroup:
             for i in range(self.group.order)
         ]
 
+    @cached_property
+    def plane_maps(self) -> FloatArray | None:
+        """(order, 2, 2) when the group acts by orthogonal maps on the plane (two coordinates, or an image), or on
+        several planes alike, pairs of coordinates that follow one another; else None. Changes of sign alone turn no
+        planes.
+        """
+        k = self.x.shape[1]
+        if self.permutes or k % 2:
+            return None
+        x = np.asarray(self.x, dtype=np.float64)
+        maps = x[:, :2, :2]
+        if k > 2 and (not np.allclose(x, np.kron(np.eye(k // 2), maps), atol=1e-9) or np.allclose(maps[:, 0, 1], 0.0)):
+            return None
+        return maps if np.abs(maps @ maps.transpose(0, 2, 1) - np.eye(2)).max() < 1e-6 else None
+
     def spec(self, members: frozenset[int] | None = None) -> dict[str, Any]:
         """Generators of the group, or of one of its subgroups, as JSON; `from_spec` reads it."""
         everything = frozenset(range(self.group.order))

@@ -19,7 +19,7 @@ from models.groups.image_candidates import (
 )
 from models.groups.labels import sign_action
 from models.groups.lattice import subgroups
-from models.groups.naming import element_name, plane_maps
+from models.groups.naming import element_name
 from models.groups.planar import planar_name, planar_title
 from models.groups.polyhedral import POLYHEDRAL_NAMES
 from models.groups.probed import PLANE_FAMILIES, PLANE_TITLES, Family
@@ -102,7 +102,7 @@ def _listed(name: str, title: str, acting: ActingGroup, supported: dict[str, str
         offered = {"hierarchical": HIERARCHICAL, "constrained": GRID_GROUPS}
         architectures["image2d"] = [a for a in IMAGE_ARCHITECTURES if point in offered.get(a, (point,))]
     below = None
-    planar = plane_maps(acting)
+    planar = acting.plane_maps
     if planar is not None:
         names = [planar_name(planar[sorted(members)]) for members in subgroups(acting.group, 512)]
         below = ["E" if n == "C1" else n for n in names]

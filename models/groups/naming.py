@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from models.groups.action import ActingGroup
-from models.groups.finite import FloatArray, Map
+from models.groups.finite import Map
 from models.groups.planar import planar_element, planar_name
 
 
@@ -49,26 +49,12 @@ def signed_permutation_text(matrix: Map, labels: tuple[int, ...]) -> str | None:
     return " ".join(moves) or "()"
 
 
-def plane_maps(acting: ActingGroup) -> FloatArray | None:
-    """(order, 2, 2) when the group acts by orthogonal maps on the plane (two coordinates, or an image), or on several
-    planes alike, pairs of coordinates that follow one another; else None. Changes of sign alone are no turns of planes.
-    """
-    x = np.asarray(acting.x, dtype=np.float64)
-    k = x.shape[1]
-    if acting.permutes or k % 2:
-        return None
-    maps = x[:, :2, :2]
-    if k > 2 and (not np.allclose(x, np.kron(np.eye(k // 2), maps), atol=1e-9) or np.allclose(maps[:, 0, 1], 0.0)):
-        return None
-    return maps if np.abs(maps @ maps.transpose(0, 2, 1) - np.eye(2)).max() < 1e-6 else None
-
-
 def element_name(acting: ActingGroup, index: int, fallback: str) -> tuple[str, str, float | None]:
     """(name, title, turn in degrees when the element is a rotation of the plane, or of several alike)."""
     if acting.permutes:
         text = cycles(np.asarray(acting.x[index]), acting.coordinates)
         return text, f"permutation {text}", None
-    planar = plane_maps(acting)
+    planar = acting.plane_maps
     if planar is not None:
         return planar_element(planar[index])
     signed = signed_permutation_text(np.asarray(acting.x[index], dtype=np.float64), acting.coordinates)
@@ -81,7 +67,7 @@ def subgroup_name(acting: ActingGroup, members: frozenset[int], parent: str, ser
     """A name for a subgroup: its planar name, else its generators `<(0 1), (2 3)>`, else `parent:serial`."""
     if len(members) == 1:
         return "E"
-    planar = plane_maps(acting)
+    planar = acting.plane_maps
     if planar is not None:
         return planar_name(planar[sorted(members)])
     texts = []

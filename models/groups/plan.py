@@ -20,7 +20,7 @@ from models.groups.errors import CandidateError
 from models.groups.families import MAX_MATRIX_DEGREE
 from models.groups.finite import FloatArray
 from models.groups.lattice import TooManySubgroups, covers, subgroups
-from models.groups.naming import plane_maps, subgroup_name
+from models.groups.naming import subgroup_name
 from models.groups.nodes import Known, Listed, Node, listed, moves_labels, unique_names
 from models.groups.planar import planar_generators, planar_title
 from models.groups.probed import PLANE_TITLES, Family
@@ -193,14 +193,13 @@ def _closed(
 
 def _subgroups(candidate: Candidate, acting: ActingGroup, limit: int) -> list[Node]:
     nodes = []
-    planar = plane_maps(acting) is not None
     for serial, members in enumerate(subgroups(acting.group, limit)):
         part = Listed(acting, members)
         if len(members) == acting.group.order:
             name = candidate.name
         else:
             name = subgroup_name(acting, members, candidate.name, f"{len(members)}{_letters(serial)}")
-        title = planar_title(name) if planar and name != "E" else f"subgroup of {candidate.name}"
+        title = planar_title(name) if acting.plane_maps is not None and name != "E" else f"subgroup of {candidate.name}"
         labels = candidate.labels if moves_labels(part) else "trivial"
         nodes.append(Node(name, title, labels, part, candidate.translations, False))
     return nodes
