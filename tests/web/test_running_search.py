@@ -2,53 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from playwright.sync_api import Page, expect
-from sqlalchemy import select, update
 
-from app.db import states
-from app.db.tables import Trial
-from tests.web.rows import waiting_search
+from tests.web.running import Running
 from tests.web.serving import OpenPage, Service
 
 pytestmark = pytest.mark.browser
-
-
-class Running:
-    """A search whose rows and events a test changes as workers would."""
-
-    def __init__(self, service: Service) -> None:
-        self.service = service
-        with service.writer.begin() as session:
-            self.id = waiting_search(session)
-            states.set_search_state(session, self.id, states.RUNNING, expect={states.QUEUED})
-            trials = session.execute(select(Trial.id).where(Trial.search_id == self.id).order_by(Trial.position))
-            self.trials = list(trials.scalars())
-
-    def event(self, kind: str, trial: int, **data: Any) -> None:
-        with self.service.writer.begin() as session:
-            states.add_event(session, self.id, kind, {"candidate_id": self.trials[trial], "group": "-", **data})
-
-    def begin(self, trial: int, attempt: int = 1) -> None:
-        with self.service.writer.begin() as session:
-            session.execute(
-                update(Trial)
-                .where(Trial.id == self.trials[trial])
-                .values(state="running", attempt=attempt, progress=0.1)
-            )
-        self.event("trial", trial, state="running", attempt=attempt)
-
-    def epochs(self, trial: int, first: int, last: int, attempt: int = 1) -> None:
-        points = [{"epoch": n, "losses": [2.0 / n, 1.0 / n, None]} for n in range(first, last + 1)]
-        self.event("epoch", trial, attempt=attempt, epochs=40, points=points)
-
-    def finish(self, trial: int, **metrics: Any) -> None:
-        with self.service.writer.begin() as session:
-            values = {"state": "done", "metrics": metrics, "progress": 1.0}
-            session.execute(update(Trial).where(Trial.id == self.trials[trial]).values(values))
-        self.event("trial", trial, state="done", attempt=1)
 
 
 @pytest.fixture
@@ -165,6 +125,82 @@ def moves_heard(page: Page) -> int:
     window = devtools.send("Runtime.evaluate", {"expression": "window"})["result"]["objectId"]
     heard = devtools.send("DOMDebugger.getEventListeners", {"objectId": window})["listeners"]
     return sum(listener["type"] == "pointermove" for listener in heard)
+
+
+def test_a_drag_of_the_lattice_goes_on_over_a_refresh(service: Service, running: Running, open_page: OpenPage) -> None:
+    page = open_page(f"{service.url}/searches/{running.id}", width=480)
+    for _ in range(5):
+        page.get_by_role("button", name="Larger").click()
+    frame = page.locator("#lattice .lattice-frame")
+    frame.evaluate("frame => frame.scrollTo(80, 60)")
+    chosen = page.locator("#chosen h3")
+    expect(chosen).to_have_text("T waiting")
+    box = frame.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 10, y + 10)
+    assert view(page)[1:] == [70, 50]
+    running.begin(1)
+    expect(page.locator(".node[aria-label*=', running']")).to_have_count(1)  # the lattice was drawn anew
+    page.mouse.move(x + 30, y + 20)
+    page.wait_for_function("document.querySelector('#lattice .lattice-frame').scrollLeft === 50")
+    assert view(page)[1:] == [50, 40]
+    page.mouse.up()
+    page.mouse.move(x, y)
+    assert view(page)[1:] == [50, 40], "let go"
+    expect(chosen).to_have_text("T waiting")
+
+
+def test_a_chosen_group_is_not_read_out_again_when_nothing_changed(
+    service: Service, running: Running, open_page: OpenPage
+) -> None:
+    page = open_page(f"{service.url}/searches/{running.id}")
+    node = page.locator('.node[data-key="C4"]')
+    node.click()
+    expect(page.locator("#chosen h3")).to_contain_text("C4")
+    page.evaluate(
+        """() => { window.read = []; new MutationObserver((all) => all.forEach(({addedNodes}) =>
+        window.read.push(...[...addedNodes].map((one) => one.textContent))))
+        .observe(document.getElementById("chosen"), {childList: true, subtree: true}) }"""
+    )
+    place = int(node.get_attribute("data-index") or 0)
+    running.begin(place - 1)
+    expect(page.locator(".node[aria-label*=', running']")).to_have_count(1)
+    assert page.evaluate("window.read") == []
+    running.begin(place)
+    expect(page.locator(".node[aria-label*=', running']")).to_have_count(2)
+    expect(page.locator("#chosen h3")).to_contain_text("training")
+    assert page.evaluate("window.read") == ["C4 training"], "what changed, and nothing else"
+
+
+def test_rows_that_were_opened_stay_open_and_the_way_to_them_waits_for_the_end(
+    service: Service, running: Running, open_page: OpenPage
+) -> None:
+    page = open_page(f"{service.url}/searches/{running.id}")
+    numbers = page.get_by_role("button", name="All its numbers")
+    node = page.locator('.node[data-key="C4"]')
+    node.click()
+    page.keyboard.press("Enter")  # opens its row, which is not on the page yet
+    expect(page.locator("#chosen h3")).to_contain_text("C4")
+    for done in range(2):
+        running.finish(done, parameters=5210)
+        expect(page.locator(".node[aria-label*=', done']")).to_have_count(done + 1)
+        expect(page.locator("#ranking")).to_be_hidden()
+        expect(page.locator("#chosen h3")).to_contain_text("C4")
+        expect(numbers).to_have_count(0)
+    page.get_by_role("button", name="Cancel").click()
+    opened = page.locator("#ranking .disclose[aria-expanded=true]")
+    expect(opened).to_have_text("C4")
+    expect(page.locator("#ranking tr.details:visible")).to_contain_text("Elements of the group")
+    page.locator('.node[data-key="D4"]').click()
+    numbers.click()
+    expect(opened).to_have_text(["C4", "D4"])
+    page.get_by_role("button", name="Retry failed candidates").click()
+    expect(numbers).to_have_count(0)
+    page.get_by_role("button", name="Cancel").click()
+    expect(opened).to_have_text(["C4", "D4"])
 
 
 def test_it_fits_a_phone(service: Service, running: Running, open_page: OpenPage) -> None:

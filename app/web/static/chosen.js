@@ -42,6 +42,6 @@ export function chosenCard(node, item, elements, tolerance, onopen) {
     worst.length
       ? el("ul", { class: "chips", "aria-label": "Its elements and their defects" }, worst.slice(0, SHOWN).map((one) => element(one, tolerance)), worst.length > SHOWN ? el("li", { class: "quiet" }, `and ${worst.length - SHOWN} more`) : null)
       : el("p", { class: "quiet" }, "It asks nothing of the labels that could fail."),
-    item && onopen ? el("p", {}, el("button", { type: "button", "data-key": "open", onclick: onopen }, "All its numbers")) : null,
+    item && onopen ? el("p", {}, el("button", { type: "button", "data-key": "open", "data-candidate": item.candidate_id, onclick: onopen }, "All its numbers")) : null,
   ];
 }

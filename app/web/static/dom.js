@@ -30,11 +30,31 @@ export function show(node, visible) {
 
 const keyOf = ({ dataset }) => dataset.key ?? dataset.term;
 
-// Draw a container anew. Keyboard focus stays on what has the same key as before.
+// Keyboard focus stays on what had it before, or on what has the same key.
+function keepingFocus(container, draw) {
+  const before = container.contains(document.activeElement) ? document.activeElement : null;
+  draw();
+  if (!before || before === document.activeElement) return;
+  const after = before.isConnected ? before : keyOf(before) && [...container.querySelectorAll("[data-key], [data-term]")].find((node) => keyOf(node) === keyOf(before));
+  after?.focus({ preventScroll: true });
+}
+
+// Draw a container anew.
 export function redraw(container, ...children) {
-  const key = container.contains(document.activeElement) ? keyOf(document.activeElement) : null;
-  container.replaceChildren(...children);
-  if (key) [...container.querySelectorAll("[data-key], [data-term]")].find((node) => keyOf(node) === key)?.focus({ preventScroll: true });
+  keepingFocus(container, () => container.replaceChildren(...children));
+}
+
+// Give a container these children, but leave what is there and equal, so that it is not read out again. What listens must
+// differ in an attribute where it does something else.
+export function refit(container, ...children) {
+  keepingFocus(container, () => {
+    children.forEach((child, place) => {
+      const there = container.childNodes[place];
+      if (!there) container.append(child);
+      else if (!there.isEqualNode(child)) there.replaceWith(child);
+    });
+    while (container.childNodes.length > children.length) container.lastChild.remove();
+  });
 }
 
 // The page's one line for things that went wrong, read out by screen readers.

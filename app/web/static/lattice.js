@@ -62,25 +62,28 @@ function zoomBar(frame, picture, width, height) {
   return { bar, set, fit, at: () => scale };
 }
 
-function drag(frame, signal) {
-  let from = null;
+// hand: {held, pulled}, what the pointer holds and whether it has moved the frame. A frame that takes this one's place is
+// given the same hand, so that a drag goes on.
+function drag(frame, signal, hand) {
   frame.addEventListener("pointerdown", (event) => {
-    if (event.pointerType === "mouse" && event.button === 0) from = { x: event.clientX + frame.scrollLeft, y: event.clientY + frame.scrollTop, moved: false };
+    if (event.pointerType === "mouse" && event.button === 0) hand.held = { x: event.clientX + frame.scrollLeft, y: event.clientY + frame.scrollTop };
+    hand.pulled = false;
   });
   const move = (event) => {
-    if (!from) return;
-    const [left, top] = [from.x - event.clientX, from.y - event.clientY];
-    if (Math.abs(left - frame.scrollLeft) + Math.abs(top - frame.scrollTop) > 4) from.moved = true;
-    if (from.moved) frame.scrollTo(left, top);
+    const { held } = hand;
+    if (!held) return;
+    [held.left, held.top] = [held.x - event.clientX, held.y - event.clientY];
+    if (Math.abs(held.left - frame.scrollLeft) + Math.abs(held.top - frame.scrollTop) > 4) hand.pulled = true;
+    if (hand.pulled) frame.scrollTo(held.left, held.top);
   };
   addEventListener("pointermove", move, { signal });
-  addEventListener("pointerup", () => setTimeout(() => (from = null)), { signal });
-  frame.addEventListener("click", (event) => from?.moved && event.stopPropagation(), true);
+  addEventListener("pointerup", () => (hand.held = null), { signal });
+  frame.addEventListener("click", (event) => hand.pulled && event.stopPropagation(), true);
 }
 
 // nodes: as GET /v1/searches/{id}/lattice gives them, with `best` and `dashed`; covers: [lower, upper] pairs of indices.
 // onselect(index) is told which node was chosen. Returns {root, select(index), view(), close()}: `view` is what a lattice
-// that takes this one's place is given to be seen at the same size and place; a closed one no longer listens.
+// that takes this one's place is given to be seen at the same size and place, and dragged on; a closed one no longer listens.
 export function lattice(nodes, covers, onselect, seen = null) {
   if (!nodes.length) return { root: el("p", { class: "quiet" }, "No candidates."), select() {}, view: () => seen, close() {} };
   const stepX = NODE.width + NODE.gapX;
@@ -114,7 +117,8 @@ export function lattice(nodes, covers, onselect, seen = null) {
   const zoom = zoomBar(frame, picture, width, height);
   const root = el("div", { class: "lattice-view" }, frame, zoom.bar);
   const closing = new AbortController();
-  drag(frame, closing.signal);
+  const hand = seen?.hand ?? { held: null, pulled: false };
+  drag(frame, closing.signal, hand);
 
   let chosen = null;
   const select = (index, { focus = false } = {}) => {
@@ -153,16 +157,18 @@ export function lattice(nodes, covers, onselect, seen = null) {
     }
   });
   const settle = () => {
-    zoom.set(seen?.scale ?? Math.max(zoom.fit(), Math.min(READABLE, 1)));
+    const before = seen?.place;
+    zoom.set(before?.scale ?? Math.max(zoom.fit(), Math.min(READABLE, 1)));
     zoom.bar.hidden = zoom.fit() > 0.98;
     frame.classList.toggle("grab", zoom.fit() < READABLE);
-    if (seen) frame.scrollTo(seen.left, seen.top);
+    if (hand.held && hand.pulled) frame.scrollTo(hand.held.left, hand.held.top);
+    else if (before) frame.scrollTo(before.left, before.top);
     else if (chosen !== null) reveal();
   };
   new ResizeObserver((entries, observer) => {
     observer.disconnect();
     settle();
   }).observe(frame);
-  const view = () => (zoom.at() ? { scale: zoom.at(), left: frame.scrollLeft, top: frame.scrollTop } : seen);
+  const view = () => ({ hand, place: zoom.at() ? { scale: zoom.at(), left: frame.scrollLeft, top: frame.scrollTop } : seen?.place });
   return { root, select, view, close: () => closing.abort() };
 }

@@ -5,7 +5,7 @@ import { ApiError, follow, request } from "./api.js";
 import { answerOfDone, answerOfStopped, toneOf } from "./answer.js";
 import { chosenCard } from "./chosen.js";
 import { curvesPanel } from "./curves.js";
-import { byId, el, notice, redraw, show } from "./dom.js";
+import { byId, el, notice, redraw, refit, show } from "./dom.js";
 import { downloads } from "./downloads.js";
 import { elementsTable } from "./elements.js";
 import { count, moment } from "./format.js";
@@ -31,6 +31,7 @@ addEventListener("pageshow", (event) => event.persisted && location.reload()); /
 let search = null;
 let ranking = { items: [] };
 let diagram = null;
+let table = null; // of the ranking, as it was drawn last
 let picked = null; // the name of the group that the reader chose in the lattice or the table
 const live = runningView();
 
@@ -110,7 +111,7 @@ function drawGroups(hasse, elements) {
   const groups = new Map(nodes.map((node) => [node.name, node.group]));
   const names = new Map(nodes.map((node) => [node.candidate_id, node.name]));
 
-  const table = rankingTable(ranking.items, {
+  table = rankingTable(ranking.items, {
     bestId: best,
     refuting: (item) => titles.get(refuting(item, elements, names.get(item.candidate_id))) ?? null,
     weights: search.request?.weights ?? {},
@@ -124,7 +125,7 @@ function drawGroups(hasse, elements) {
     const inside = elements.filter((item) => (item.in_groups ?? []).includes(node.name));
     const item = items.get(node.candidate_id);
     const opener = isFinal() ? () => table.open(node.candidate_id) : null; // the table stands on the page of a final search
-    redraw(byId("chosen"), ...chosenCard(node, item, inside, ranking.tolerance, opener).filter(Boolean));
+    refit(byId("chosen"), ...chosenCard(node, item, inside, ranking.tolerance, opener).filter(Boolean));
     byId("chosen").className = `chosen ${verdictClass(node.verdict)}`;
     table.mark(node.candidate_id);
     const members = new Set(inside.map(({ element }) => element));
