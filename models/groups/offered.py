@@ -10,6 +10,7 @@ from models.groups.entries import Candidate, Samples
 from models.groups.errors import CandidateError
 from models.groups.families import MAX_MATRIX_DEGREE
 from models.groups.image_candidates import POINT_GROUPS
+from models.groups.joins import above
 from models.groups.plan import default_candidates, plan_search
 from models.groups.polyhedral import POLYHEDRAL_NAMES
 from models.groups.probed import PLANE_FAMILIES, Family
@@ -47,7 +48,7 @@ def offered_groups(samples: Samples) -> dict[str, Any]:
         return {"items": [], "auto": []}
     plan = _plan(samples)
     nodes = plan["nodes"]
-    below = _below(len(nodes), plan["covers"])
+    upper = above(plan)
     items = [
         {
             "name": node["group"],
@@ -58,7 +59,7 @@ def offered_groups(samples: Samples) -> dict[str, Any]:
             and _read({"group": node["group"], "translations": False}, samples) is not None,
             "interpolated": any(plan["classes"][c]["interpolated"] for c in node["classes"]),
             "usual": node["group"] not in _RARE,
-            "contains": [nodes[j]["group"] for j in sorted(below[i])],
+            "contains": [other["group"] for other, larger in zip(nodes, upper, strict=True) if i in larger],
         }
         for i, node in enumerate(nodes)
     ]
@@ -114,18 +115,3 @@ def _labels(name: str, samples: Samples, *, trivial: bool) -> list[str]:
     listed = candidate is not None and not isinstance(candidate.group, Family)
     searched = ["permutation"] if samples.task == "classification" and listed else []
     return ["trivial", *named, *searched, *(["auto"] if named or searched else [])]
-
-
-def _below(size: int, covers: list[list[int]]) -> list[set[int]]:
-    """For each node the nodes strictly below it: what covers lead down to."""
-    direct: list[set[int]] = [set() for _ in range(size)]
-    for lower, upper in covers:
-        direct[upper].add(lower)
-    known: dict[int, set[int]] = {}
-
-    def climb(node: int) -> set[int]:
-        if node not in known:
-            known[node] = direct[node].union(*(climb(lower) for lower in direct[node]))
-        return known[node]
-
-    return [climb(node) for node in range(size)]
