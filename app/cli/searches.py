@@ -166,7 +166,7 @@ def download(
 def _chosen(client: Client, what: str, group: str | None) -> Candidate:
     if not what.startswith("sr_"):
         return client.candidate(what)
-    ranked = [item for item in client.ranking(what) if group is None or item.group == group]
+    ranked = [item for item in client.ranking(what) if group in (None, item.group, item.name, item.label)]
     if not ranked:
         give_up(f"There is no candidate {group!r} in this search.", Status.USAGE)
     return ranked[0]

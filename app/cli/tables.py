@@ -82,6 +82,7 @@ def print_ranking(ranking: Ranking, console: Console, title: str | None = None) 
     regression = any(item.r2 is not None for item in ranking)
     wide, widest = console.width >= WIDE, console.width >= WIDEST
     table = _table(title, ("", "right"), ("group", "left"), ("verdict", "left"), ("posterior", "right"))
+    table.columns[1].no_wrap = False  # names may be long
     heads = ["score", *(("accuracy term", "consistency", "complexity") if widest else ())]
     heads += ["R2" if regression else "accuracy", "defect", *(("parameters", "seconds") if wide else ())]
     for head in heads:
@@ -121,7 +122,7 @@ def print_searches(searches: Iterable[Search], console: Console) -> None:
             search.id,
             escape(search.name),
             state,
-            f"{escape(best.group)}{verdict}" if best else "",
+            f"{escape(best.label)}{verdict}" if best else "",
             _number(best.posterior if best else None, ".3f"),
         )
     console.print(table)

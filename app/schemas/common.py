@@ -58,6 +58,12 @@ class ProblemDocument(BaseModel):
     errors: list[ProblemError] = []
 
 
+NAME = Field(description="The group with what sets it apart in its search.", examples=["C4 about the centre"])
+TRANSLATIONS = Field(
+    None, description="Whether translations belong to it; null for vectors, which have none.", examples=[False]
+)
+
+
 class Interval(BaseModel):
     """An estimate and its interval."""
 

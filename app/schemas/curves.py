@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from app.schemas.common import Interval
+from app.schemas.common import NAME, TRANSLATIONS, Interval
 
 _INTERVAL = {"mean": 0.34, "low": 0.28, "high": 0.41}
 
@@ -44,8 +44,10 @@ class CandidateCurve(BaseModel):
     """The learning curve of one candidate, and what follows from it; what is not known (yet) is null."""
 
     candidate_id: str = Field(examples=["tr_019ac1f0d3b2f1e2d3c4b5a698"])
+    name: str = NAME
     group: str = Field(examples=["C4"])
     labels: str = Field(examples=["trivial"])
+    translations: bool | None = TRANSLATIONS
     against: str | None = Field(None, description="Candidate it is compared with: the trivial group.")
     sizes: list[int] = Field(
         [], description="Samples learned from, those that choose the epoch included.", examples=[[250, 500, 1001]]

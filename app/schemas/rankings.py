@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.schemas.common import Defect, Interval
+from app.schemas.common import NAME, TRANSLATIONS, Defect, Interval
 from app.schemas.curves import LabelsSaved
 from app.schemas.searches import CANDIDATE_ID, DATASET_ID, SEARCH_ID, CandidateState, SearchState, Verdict
 
@@ -27,6 +27,7 @@ class RankingItem(BaseModel):
 
     rank: int | None = Field(examples=[1])
     candidate_id: str = Field(examples=[CANDIDATE_ID])
+    name: str = NAME
     group: str = Field(examples=["C4"])
     title: str | None = Field(None, examples=["quarter turns"])
     labels: str = Field(examples=["trivial"])
@@ -35,7 +36,7 @@ class RankingItem(BaseModel):
         description="What each generator does to the classes: its cycles, by name; null where labels are not permuted.",
         examples=[[[["left", "right"]]]],
     )
-    translations: bool | None = None
+    translations: bool | None = TRANSLATIONS
     order: int | None = Field(
         description="Number of elements; null for a continuous group, or beyond 2^31 - 1.", examples=[4]
     )
@@ -128,6 +129,7 @@ class RankingsItem(BaseModel):
     finished_at: datetime | None
     group: str = Field(examples=["C4"])
     labels: str = Field(examples=["trivial"])
+    translations: bool | None = TRANSLATIONS
     order: int | None
     rank: int
     verdict: Verdict | None

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
-from app.schemas.common import Text
+from app.schemas.common import TRANSLATIONS, Text
 
 SEARCH_ID = "sr_019ac1f0d3b2f1e2d3c4b5a697"
 DATASET_ID = "ds_019ac1f0c1a0a1b2c3d4e5f607"
@@ -229,6 +229,7 @@ class Best(BaseModel):
 
     group: str
     labels: str | None = None
+    translations: bool | None = TRANSLATIONS
     posterior: float | None = None
     confidence: float | None = None
     verdict: str | None = None

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.db.repositories import AnyRow, searches, trials
 from app.errors import Problem
+from app.services.evidence import named
 
 _MEASURED = ("sizes", "loss_bits", "accuracy", "r2", "seeds", "code_length_bits", "cut")
 _COMPARED = ("bits_saved_against_trivial", "labels_saved", "imposing_costs_bits")
@@ -22,7 +23,9 @@ def curves(session: Session, owner: str, search_id: str) -> dict[str, Any]:
     rows = {row.position: row for row in trials.ranked(session, search_id)}
     worth = {w["position"]: w for w in (searches.evidence(session, search_id) or {}).get("worth", [])}
     asked = found.request.get("utility", "off") != "off"
-    return {"items": [_item(rows, p, worth.get(p, {}), asked) for p in sorted(rows)], "state": found.state}
+    nodes = found.plan["nodes"]
+    items = [named(nodes[p]) | _item(rows, p, worth.get(p, {}), asked) for p in sorted(rows)]
+    return {"items": items, "state": found.state}
 
 
 def _item(rows: dict[int, AnyRow], position: int, worth: dict[str, Any], asked: bool) -> dict[str, Any]:

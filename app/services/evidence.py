@@ -162,4 +162,9 @@ def _planned(session: Session, owner: str, search_id: str) -> AnyRow:
 def _node_part(nodes: list[dict[str, Any]], position: int) -> dict[str, Any]:
     """What the plan knows of a candidate before it is trained."""
     node = nodes[position]
-    return {"title": node.get("title"), "translations": node.get("translations"), **node.get("network", {})}
+    return {**named(node), "title": node.get("title"), **node.get("network", {})}
+
+
+def named(node: Mapping[str, Any]) -> dict[str, Any]:
+    """What tells a candidate from others of its group: the name of its node, and whether translations belong to it."""
+    return {"name": node["name"], "translations": node.get("translations")}

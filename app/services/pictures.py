@@ -8,6 +8,7 @@ from typing import Any
 
 NODE_WIDTH, NODE_HEIGHT, GAP_X, GAP_Y = 96, 46, 14, 40
 LONGEST_NAME = 11
+CENTRED = " about the centre"  # what the names of such groups say; in the lattice they are dashed instead
 LEAST_DEFECT, WIDEST_DEFECT = -0.2, 1.5  # bars end here
 PLOT_WIDTH, PLOT_HEIGHT, MARGIN = 640, 190, 24
 TICKS = 9
@@ -19,12 +20,11 @@ def lattice_picture(lattice: dict[str, Any]) -> dict[str, Any]:
     """Pixels of the Hasse diagram: {width, height, nodes: [{x, y, ...}], lines: [{x1, y1, x2, y2}]}."""
     half = max((abs(node["place"]) for node in lattice["nodes"]), default=0.0)
     top = max((node["row"] for node in lattice["nodes"]), default=0)
-    centred = " about the centre"
     nodes = [
         {
             **node,
-            "label": _short(str(node.get("name") or node["group"]).removesuffix(centred)),
-            "centred": str(node.get("name") or "").endswith(centred),
+            "label": _short(node["name"].replace(CENTRED, "")),
+            "centred": CENTRED in node["name"],
             "x": (half + node["place"]) * (NODE_WIDTH + GAP_X) + NODE_WIDTH / 2 + 2,
             "y": (top - node["row"]) * (NODE_HEIGHT + GAP_Y) + NODE_HEIGHT / 2 + 2,
         }
@@ -89,7 +89,7 @@ def spectrum_picture(spectrum: dict[str, Any], tolerance: float) -> dict[str, An
 
 
 def curves_picture(items: Sequence[Mapping[str, Any]], best: str | None) -> dict[str, Any] | None:
-    """Pixels of the learning curves: {width, height, lines: [{group, kind, points, band}], sizes, losses}; None where
+    """Pixels of the learning curves: {width, height, lines: [{name, kind, points, band}], sizes, losses}; None where
     none has two sizes. kind: best, reference (no symmetry) or other."""
     drawn = [item for item in items if len(item.get("sizes") or []) > 1]
     if not drawn:
@@ -115,7 +115,7 @@ def curves_picture(items: Sequence[Mapping[str, Any]], best: str | None) -> dict
         curve = [(x(size), [y(end) for end in _ends(loss)])
                  for size, loss in zip(item["sizes"], item["loss_bits"], strict=True)]  # fmt: skip
         lines.append({
-            "group": item["group"],
+            "name": item["name"],
             "kind": kind(item),
             "points": " ".join(f"{at},{mean}" for at, (_, mean, _) in curve),
             "band": " ".join([*(f"{at},{low}" for at, (low, _, _) in curve),

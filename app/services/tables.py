@@ -28,7 +28,7 @@ def _ends(name: str, *parts: str) -> list[Column]:
 _INTERVAL = ("mean", "low", "high")
 _DEFECT = ("value", "low", "high", "bound")
 RANKING: list[Column] = [
-    "rank", "candidate_id", "group", "title", "labels", "translations", "order", "state", "verdict", "reason",
+    "rank", "candidate_id", "name", "group", "title", "labels", "translations", "order", "state", "verdict", "reason",
     "posterior", "score", "accuracy_term", "consistency_term", "complexity_term",
     *_ends("accuracy", *_INTERVAL), *_ends("r2", *_INTERVAL), *_ends("loss_bits", *_INTERVAL), "gain_bits",
     *_ends("defect", *_DEFECT, "element"), "equivariance_error", "parameters", "flops", "seconds", "attempt", "error",

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from erlangen_client import notebook
-from erlangen_client.findings import Lattice, Ranking
+from erlangen_client.findings import Lattice, Ranking, label_of
 from erlangen_client.records import Record, Rows
 
 FINISHED = frozenset({"done", "failed", "cancelled"})
@@ -69,9 +69,15 @@ class Best(Record):
 
     group: str
     labels: str | None = None
+    translations: bool | None = None
     posterior: float | None = None
     confidence: float | None = None
     verdict: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The group as `Candidate.label` has it."""
+        return label_of(self.group, self.labels, self.translations)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -64,6 +64,7 @@ class Candidate(Record):
     labels: str
     state: str
     rank: int | None = None
+    name: str | None = None
     title: str | None = None
     label_action: tuple[Any, ...] | None = None
     translations: bool | None = None
@@ -106,8 +107,8 @@ class Candidate(Record):
 
     @property
     def label(self) -> str:
-        """The group, and how it acts on the labels where it moves them."""
-        return self.group if self.labels == "trivial" else f"{self.group} (labels: {self.labels})"
+        """The group, whether it is about the centre alone, and how it acts on the labels where it moves them."""
+        return label_of(self.group, self.labels, self.translations)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,6 +212,8 @@ class Curve(Record):
     candidate_id: str
     group: str
     labels: str
+    name: str | None = None
+    translations: bool | None = None
     against: str | None = None
     sizes: tuple[int, ...] = ()
     loss_bits: tuple[Interval, ...] = ()
@@ -223,6 +226,11 @@ class Curve(Record):
     imposing_costs_bits: Interval | None = None
     price: Mapping[str, Any] | None = None
     cut: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The group as `Candidate.label` has it."""
+        return label_of(self.group, self.labels, self.translations)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,9 +256,21 @@ class RankedGroup(Record):
     task: str = ""
     n: int = 0
     finished_at: datetime | None = None
+    translations: bool | None = None
     order: int | None = None
     rank: int | None = None
     verdict: str | None = None
     posterior: float | None = None
     confidence: float | None = None
     score: float | None = None
+
+    @property
+    def label(self) -> str:
+        """The group as `Candidate.label` has it."""
+        return label_of(self.group, self.labels, self.translations)
+
+
+def label_of(group: str, labels: str | None, translations: bool | None) -> str:
+    """A group with what sets it apart from others of its name."""
+    centred = " about the centre" if translations is False and group != "E" else ""
+    return group + centred + (f" (labels: {labels})" if labels not in (None, "trivial") else "")

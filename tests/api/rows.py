@@ -72,7 +72,7 @@ class Rows:
         owner: str | None = None,
         state: str = states.QUEUED,
         trial_state: str | None = None,
-        candidates: tuple[str, ...] = ("T", "C4"),
+        candidates: tuple[Any, ...] = ("T", "C4"),
         **columns: Any,
     ) -> str:
         """A search with its candidates, in any state; one that is done has a ranking."""
@@ -84,7 +84,8 @@ class Rows:
         now = utc_now()
         done = state == states.DONE
         search_id = new_id("sr")
-        best = {"group": "C4", "labels": "trivial", "posterior": 0.9, "confidence": 0.87, "verdict": "certified"}
+        best = {"group": "C4", "labels": "trivial", "translations": True, "posterior": 0.9, "confidence": 0.87,
+                "verdict": "certified"}  # fmt: skip
         values: dict[str, Any] = {
             "id": search_id,
             "owner": owner or self.owner,

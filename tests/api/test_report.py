@@ -221,13 +221,13 @@ def test_the_bound_is_drawn_beyond_the_interval() -> None:
 def test_learning_curves_are_drawn_with_more_labels_to_the_right() -> None:
     def curve(name: str, losses: list[float], against: str | None = None) -> dict[str, Any]:
         bits = [{"mean": m, "low": None if m > 0.8 else m - 0.1, "high": None if m > 0.8 else m + 0.1} for m in losses]
-        return {"candidate_id": name, "group": name, "sizes": [100, 200, 400], "loss_bits": bits, "against": against}
+        return {"candidate_id": name, "name": name, "sizes": [100, 200, 400], "loss_bits": bits, "against": against}
 
-    plot = curves_picture([curve("C4", [0.9, 0.5, 0.2]), curve("T", [0.9, 0.8, 0.7], "T"), {"group": "D4"}], "C4")
+    plot = curves_picture([curve("C4", [0.9, 0.5, 0.2]), curve("T", [0.9, 0.8, 0.7], "T"), {"name": "D4"}], "C4")
     assert plot is not None
     assert [line["kind"] for line in plot["lines"]] == ["reference", "best"]
     points = [[float(v) for v in point.split(",")] for point in plot["lines"][1]["points"].split()]
     assert points[0][0] < points[1][0] < points[2][0]
     assert points[1][0] - points[0][0] == pytest.approx(points[2][0] - points[1][0], abs=0.2), "doublings are even"
     assert points[0][1] < points[1][1] < points[2][1], "less loss is lower"
-    assert curves_picture([{"group": "D4", "sizes": [100], "loss_bits": []}], None) is None
+    assert curves_picture([{"name": "D4", "sizes": [100], "loss_bits": []}], None) is None

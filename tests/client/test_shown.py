@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from erlangen_client import Lattice, Ranking, Result, Search, Sent
+from erlangen_client import Best, Candidate, Curve, Lattice, RankedGroup, Ranking, Result, Search, Sent
 from erlangen_client.frames import flat
 from erlangen_client.progress import reporter
 
@@ -113,6 +113,17 @@ def test_the_lattice_is_a_picture_with_larger_groups_above() -> None:
 def test_a_service_that_does_not_place_the_nodes_gives_no_picture() -> None:
     bare = Lattice.read({"nodes": [{"name": "E", "group": "E"}], "covers": []})
     assert bare._repr_html_() == ""
+
+
+def test_candidates_of_one_group_have_labels_of_their_own() -> None:
+    more = {"translations": False, "labels": "sign"}
+    labels = [Candidate.read(candidate(1, group, None, **more)).label for group in ("C4", "E")]
+    assert labels == ["C4 about the centre (labels: sign)", "E (labels: sign)"]
+    assert Best.read({"group": "C4", "labels": None, "translations": False}).label == "C4 about the centre"
+    curve = {"candidate_id": "tr_1", "group": "C4", "labels": "trivial", "name": "C4", "translations": True}
+    assert (Curve.read(curve).label, Curve.read(curve).name) == ("C4", "C4")
+    row = candidate(1, "C4", None, search_id="sr_1", translations=None)
+    assert RankedGroup.read(row).label == "C4"
 
 
 def test_long_rankings_are_cut_and_say_so() -> None:

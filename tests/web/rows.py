@@ -104,7 +104,9 @@ def _plan(candidates: str | list[str | dict[str, Any]] = "auto") -> dict[str, An
     )
 
 
-def waiting_search(session: Session, *, owner: str = "local") -> str:
+def waiting_search(
+    session: Session, *, owner: str = "local", candidates: str | list[str | dict[str, Any]] = "auto"
+) -> str:
     """Insert one search that no worker has begun; returns its id."""
     source = dataset(owner, "waiting")
     search = Search(
@@ -113,7 +115,7 @@ def waiting_search(session: Session, *, owner: str = "local") -> str:
         dataset_id=source.id,
         name="Waiting",
         request={"candidates": "auto", "tolerance": TOLERANCE},
-        plan=_plan(),
+        plan=_plan(candidates),
     )
     session.add_all([source, search])
     session.flush()
@@ -352,6 +354,7 @@ def finished_search(
         "candidate_id": best.id,
         "group": best.group,
         "labels": best.labels,
+        "translations": best.spec["translations"],
         "posterior": best.posterior,
         "confidence": search.confidence,
         "verdict": best.verdict,

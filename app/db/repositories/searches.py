@@ -213,6 +213,7 @@ def rankings(
             Search.confidence,
             Trial.group,
             Trial.labels,
+            Trial.spec["translations"].as_boolean().label("translations"),
             Trial.order,
             Trial.rank,
             Trial.verdict,

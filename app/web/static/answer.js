@@ -2,11 +2,11 @@
 // and are said with the same weight.
 
 import { el } from "./dom.js";
-import { fixed, groupName, groupParts, percent } from "./format.js";
+import { candidateName, centred, fixed, groupName, groupParts, mixed, percent } from "./format.js";
 import { figure, term } from "./glossary.js";
 import { VERDICTS, badge } from "./verdicts.js";
 
-const named = (best) => [groupName(best.group), best.labels && best.labels !== "trivial" ? ` with labels moved by the ${best.labels} action` : ""];
+const named = (item, apart) => [groupName(item.group), apart && centred(item) ? " about the centre" : "", item.labels && item.labels !== "trivial" ? ` with labels moved by the ${item.labels} action` : ""];
 
 function sure(posterior) {
   if (typeof posterior !== "number") return "";
@@ -28,25 +28,26 @@ export function toneOf({ best }, ranking) {
 
 const NAMED = 4;
 
-function listed(items) {
-  const names = items.slice(0, NAMED).map((item, k) => [k ? ", " : "", groupName(item.group)]);
+function listed(items, apart) {
+  const names = items.slice(0, NAMED).map((item, k) => [k ? ", " : "", candidateName(item, apart)]);
   return [names, items.length > NAMED ? ` and ${items.length - NAMED} more` : ""];
 }
 
 function noSymmetry(item, ranking) {
   const beyond = item.translations ? " beyond translations" : "";
+  const apart = mixed(ranking.items);
   if (!others(ranking).length) return ["No other candidate was compared"];
   const held = ["certified", "approximate"].flatMap((verdict) => others(ranking, verdict));
   const [untested, undetermined, lost] = ["untested", "undetermined", null].map((verdict) => others(ranking, verdict));
-  if (held.length) return ["No symmetry ranks first, but ", listed(held), " are not ruled out"];
-  if (untested.length) return [`No symmetry is shown${beyond}, but `, listed(untested), " stay untested: this data never shows the moved samples"];
-  if (undetermined.length) return [`No symmetry is shown${beyond}, but `, listed(undetermined), " stay undetermined"];
-  if (lost.length) return [`No symmetry is shown${beyond}, but `, listed(lost), " could not be trained"];
+  if (held.length) return ["No symmetry ranks first, but ", listed(held, apart), " are not ruled out"];
+  if (untested.length) return [`No symmetry is shown${beyond}, but `, listed(untested, apart), " stay untested: this data never shows the moved samples"];
+  if (undetermined.length) return [`No symmetry is shown${beyond}, but `, listed(undetermined, apart), " stay undetermined"];
+  if (lost.length) return [`No symmetry is shown${beyond}, but `, listed(lost, apart), " could not be trained"];
   return ["This data has none of the candidate symmetries", beyond];
 }
 
 function opening(best, item, ranking) {
-  const group = named(best);
+  const group = named({ ...best, ...item }, mixed(ranking.items));
   if (nothing(item)) return noSymmetry(item, ranking);
   switch (best.verdict) {
     case "certified":

@@ -1,7 +1,7 @@
 // The group that is chosen in the lattice: what it is, what was found, and which of its elements speak for or against it.
 
 import { el, svg } from "./dom.js";
-import { count, fixed, groupName, interval, percent } from "./format.js";
+import { candidateName, count, fixed, interval, percent } from "./format.js";
 import { figure, term } from "./glossary.js";
 import { STANDINGS, mark, standing } from "./standing.js";
 import { badge } from "./verdicts.js";
@@ -25,8 +25,8 @@ const SHOWN = 12;
 export function chosenCard(node, item, elements, tolerance, onopen) {
   const worst = [...elements].sort((a, b) => (b.defect?.value ?? -1) - (a.defect?.value ?? -1));
   return [
-    el("h3", {}, groupName(node.group), " ", badge(node.verdict, node.state ?? "queued")),
-    el("p", { class: "quiet" }, [node.title, node.order ? `${count(node.order)} ${node.order === 1 ? "element" : "elements"}` : null, node.labels !== "trivial" ? `labels: ${node.labels}` : null].filter(Boolean).join(" · ")),
+    el("h3", {}, candidateName(node, node.apart), " ", badge(node.verdict, node.state ?? "queued")),
+    el("p", { class: "quiet" }, [node.title, node.order ? `${count(node.order)} ${node.order === 1 ? "element" : "elements"}` : null].filter(Boolean).join(" · ")),
     item?.reason ? el("p", {}, `${item.reason[0].toUpperCase()}${item.reason.slice(1)}.`) : null,
     item?.error ? el("p", { class: "notice notice-error" }, item.error) : null,
     item?.spared ? el("p", { class: "quiet" }, `Not trained: ${item.spared}.`) : null,

@@ -1,7 +1,7 @@
 // What a search would do and take, before it is started.
 
 import { el } from "./dom.js";
-import { count, duration, groupName, magnitude } from "./format.js";
+import { candidateName, count, duration, magnitude } from "./format.js";
 
 const FOLDED = 8;
 
@@ -19,7 +19,7 @@ function candidateTable(candidates) {
     el(
       "tr",
       {},
-      el("th", { scope: "row", title: item.title }, groupName(item.group), item.labels === "trivial" ? null : [" ", el("small", {}, item.labels)], item.translations === false ? [" ", el("small", {}, "centre")] : null),
+      el("th", { scope: "row", title: item.title }, candidateName(item)),
       el("td", { title: `${count(item.parameters)} parameters` }, magnitude(item.flops)),
       el("td", {}, String(item.elements)),
       el("td", {}, item.seconds ? duration(item.seconds.value) : "–"),

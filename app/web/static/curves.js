@@ -1,7 +1,7 @@
 // What each candidate is worth: its learning curve beside that of the trivial group, labels and bits saved, the price.
 
 import { el, svg } from "./dom.js";
-import { count, fixed, groupName, interval } from "./format.js";
+import { candidateName, count, fixed, interval, mixed } from "./format.js";
 import { figure, term } from "./glossary.js";
 
 const CHART = { width: 560, height: 240, left: 46, right: 26, top: 10, bottom: 34 };
@@ -26,7 +26,7 @@ function line(item, scale, kind) {
   return svg(
     "g",
     { class: `curve curve-${kind}` },
-    svg("title", {}, `${item.group}: ${item.loss_bits.map(({ mean }, k) => `${fixed(mean)} bits from ${item.sizes[k]}`).join(", ")}`),
+    svg("title", {}, `${item.name}: ${item.loss_bits.map(({ mean }, k) => `${fixed(mean)} bits from ${item.sizes[k]}`).join(", ")}`),
     kind === "other" ? null : svg("polygon", { class: "band", points: [...item.sizes.map((size, k) => `${scale.x(size)},${scale.y(item.loss_bits[k].high ?? item.loss_bits[k].mean)}`), ...item.sizes.map((size, k) => `${scale.x(size)},${scale.y(item.loss_bits[k].low ?? item.loss_bits[k].mean)}`).reverse()].join(" ") }),
     svg("polyline", { points: points.join(" ") }),
     item.sizes.map((size, k) => svg("circle", { cx: scale.x(size), cy: scale.y(item.loss_bits[k].mean), r: kind === "other" ? 1.8 : 3 })),
@@ -72,11 +72,12 @@ const estimate = (key, found, digits) =>
 export function curvesPanel(items, best) {
   const drawn = items.filter((item) => item.sizes.length > 1);
   if (!drawn.length) return null;
+  const apart = mixed(drawn);
   const rows = drawn.map((item) =>
     el(
       "tr",
       { class: item.candidate_id === best ? "best" : null },
-      el("th", { scope: "row" }, groupName(item.group), item.labels !== "trivial" ? el("small", {}, ` labels: ${item.labels}`) : null),
+      el("th", { scope: "row" }, candidateName(item, apart)),
       cell("Labels saved", saved(item)),
       cell("Bits saved", estimate("bits_saved", item.bits_saved_against_trivial, 0)),
       cell("Imposing it costs", estimate("imposing", item.imposing_costs_bits, 3)),

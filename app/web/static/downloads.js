@@ -14,7 +14,7 @@ export function downloads(base, id, best, say) {
     "dl",
     { class: "downloads" },
     best ? line("To print or cite", [pageLink(`${base}/report`, "report to print or keep", `${id}.html`, say)]) : null,
-    best ? line(`Network of ${best.group}`, modelLinks(best, say)) : null,
+    best ? line(`Network of ${best.name}`, modelLinks(best, say)) : null,
     line("Tables", ["ranking", "elements"].map(table)),
     line("JSON", PARTS.map(([path, name]) => jsonLink(`${base}${path}`, `${name} as JSON`, `${id}${path.replace("/", "-")}.json`))),
   );

@@ -1,7 +1,7 @@
 // The evidence on each element class as a table: its defect with interval, drawn against the tolerance.
 
 import { el, svg, unfold } from "./dom.js";
-import { fixed, groupName, interval, number } from "./format.js";
+import { fixed, interval, number } from "./format.js";
 import { figure, term } from "./glossary.js";
 import { STANDINGS, bentScale, bentTicks, mark, standing } from "./standing.js";
 
@@ -48,8 +48,8 @@ function axis(scale, tolerance) {
   );
 }
 
-function row(item, scale, tolerance, groupOf) {
-  const inside = [...new Set((item.in_groups ?? []).map(groupOf))];
+function row(item, scale, tolerance, named) {
+  const inside = item.in_groups ?? [];
   return el(
     "tr",
     { "data-element": item.element },
@@ -58,15 +58,15 @@ function row(item, scale, tolerance, groupOf) {
     cell("p, adjusted", figure("p_adjusted", item.p_holm === 0 ? "<\u00a010⁻³⁰⁰" : number(item.p_holm))),
     cell("log₁₀ Bayes factor", figure("bayes", fixed(item.log10_bayes_factor, 1))),
     cell("Poses in the data", figure("support", item.support ? SUPPORT[item.support.status] ?? item.support.status : "–")),
-    cell("In groups", el("span", { class: "groups" }, inside.slice(0, NAMED).map((name) => groupName(name)), inside.length > NAMED ? el("small", {}, `and ${inside.length - NAMED} more`) : null)),
+    cell("In groups", el("span", { class: "groups" }, inside.slice(0, NAMED).map((name) => el("span", {}, named(name))), inside.length > NAMED ? el("small", {}, `and ${inside.length - NAMED} more`) : null)),
   );
 }
 
-// items: as GET /v1/searches/{id}/elements gives them; groupOf: name of a node -> its group. Returns {root, mark(names)}:
+// items: as GET /v1/searches/{id}/elements gives them; named: name of a node -> how it is shown. Returns {root, mark(names)}:
 // the rows of the named elements are marked.
-export function elementsTable(items, tolerance, groupOf) {
+export function elementsTable(items, tolerance, named) {
   const scale = bentScale(items.flatMap(({ defect }) => (defect ? [defect.low, defect.value, defect.high, defect.bound] : [])), tolerance);
-  const rows = items.map((item) => row(item, scale, tolerance, groupOf));
+  const rows = items.map((item) => row(item, scale, tolerance, named));
   const body = el("tbody");
   const more = unfold(body, rows, FIRST);
   const heads = ["Element", [term("defect", "Defect and its interval"), el("div", { class: "defect-cell" }, axis(scale, tolerance), el("span", { class: "numbers" }))], term("p_adjusted"), term("bayes", "log₁₀ Bayes factor"), term("support"), term("in_groups")];

@@ -75,3 +75,15 @@ export function groupName(name) {
   const { letter, index } = groupParts(name);
   return el("span", { class: "group" }, letter, index ? el("sub", {}, index) : null);
 }
+
+// About the centre alone, where the group could have had translations.
+export const centred = ({ group, translations }) => translations === false && group !== "E";
+
+// Whether names have to say which candidates are about the centre, since others have translations.
+export const mixed = (items) => items.some(({ translations }) => translations) && items.some(centred);
+
+// The group of a candidate with what sets it apart: its action on the labels and, unless `apart` is false, its centre.
+export function candidateName(item, apart = true) {
+  const { group, labels } = item;
+  return [groupName(group), labels && labels !== "trivial" ? el("small", {}, ` labels: ${labels}`) : null, apart && centred(item) ? el("small", {}, " about the centre") : null];
+}

@@ -2,7 +2,7 @@
 
 import { bar } from "./bars.js";
 import { el } from "./dom.js";
-import { count, duration, fixed, groupName, interval, magnitude, percent } from "./format.js";
+import { candidateName, count, duration, fixed, interval, magnitude, mixed, percent } from "./format.js";
 import { figure, term } from "./glossary.js";
 import { networkPanel } from "./network.js";
 import { termBar, termKeys, termScale } from "./terms.js";
@@ -62,11 +62,11 @@ const ALWAYS = "always";
 // Columns: [term, heading, when it is shown, the cell of an item].
 function columnsOf(items, { refuting, weights, ranked, onopen }) {
   const held = items.map(quality).find(({ estimate }) => estimate);
-  const mixed = items.some((item) => item.translations) && items.some((item) => item.translations === false);
+  const apart = mixed(items);
   const scale = termScale(items, weights);
   return [
     ["rank", "#", AFTER, (item) => cell("Rank", "rank", item.rank ?? "–")],
-    [null, "Group", ALWAYS, (item) => el("th", { scope: "row" }, disclose(item, mixed && item.translations === false, onopen))],
+    [null, "Group", ALWAYS, (item) => el("th", { scope: "row" }, disclose(item, apart, onopen))],
     ["verdict", ranked ? "Verdict" : "State", ALWAYS, (item) => verdictCell(item, refuting(item))],
     ["posterior", "Posterior", AFTER, (item) => cell("Posterior", "posterior", el("span", { class: "numbers" }, bar(item.posterior), figure("posterior", percent(item.posterior))))],
     [
@@ -92,13 +92,11 @@ function columnsOf(items, { refuting, weights, ranked, onopen }) {
 
 const panelId = (item) => `details-${item.candidate_id}`;
 
-function disclose(item, centred, onopen) {
+function disclose(item, apart, onopen) {
   return el(
     "button",
     { type: "button", class: "disclose", "aria-expanded": "false", "aria-controls": panelId(item), onclick: () => onopen(item) },
-    groupName(item.group),
-    item.labels && item.labels !== "trivial" ? el("small", {}, ` labels: ${item.labels}`) : null,
-    centred ? el("small", {}, " about the centre") : null,
+    candidateName(item, apart),
   );
 }
 

@@ -3,7 +3,7 @@
 import { bar } from "./bars.js";
 import { byId, el } from "./dom.js";
 import { filters } from "./filters.js";
-import { count, groupName, moment, percent } from "./format.js";
+import { candidateName, count, moment, percent } from "./format.js";
 import { cell, listing, wordsCell } from "./listing.js";
 import { badge } from "./verdicts.js";
 
@@ -11,7 +11,7 @@ const row = (item) =>
   el(
     "tr",
     {},
-    el("th", { scope: "row" }, el("a", { href: `/searches/${encodeURIComponent(item.search_id)}#candidate-${item.candidate_id}` }, groupName(item.group)), item.labels === "trivial" ? null : [" ", el("small", {}, `labels: ${item.labels}`)]),
+    el("th", { scope: "row" }, el("a", { href: `/searches/${encodeURIComponent(item.search_id)}#candidate-${item.candidate_id}` }, candidateName(item))),
     cell("Verdict", badge(item.verdict)),
     cell("Posterior", el("span", { class: "numbers" }, bar(item.posterior), percent(item.posterior))),
     cell("Rank", String(item.rank)),

@@ -2,10 +2,10 @@
 
 import { bar, progressBar } from "./bars.js";
 import { el, svg } from "./dom.js";
-import { count, duration, fixed, groupName, interval, percent } from "./format.js";
+import { candidateName, count, duration, fixed, interval, mixed, percent } from "./format.js";
 import { badge } from "./verdicts.js";
 
-const CHART = { height: 250, least: 280, left: 46, right: 70, top: 12, bottom: 30 };
+const CHART = { height: 250, least: 280, left: 46, top: 12, bottom: 30 };
 const HEADS = { queued: "Waiting for a worker", running: "Training one network per candidate", cancelling: "Stopping" };
 const ENDED = ["done", "failed", "crashed", "cancelled"];
 const STATES = { queued: "waiting", running: "training", done: "trained", failed: "failed", crashed: "crashed", cancelled: "cancelled" };
@@ -35,12 +35,16 @@ function spread(ends) {
   return placed.filter((end) => end.y < CHART.height - CHART.bottom + LABEL_APART);
 }
 
+// The name at the end of a line, where there is little room.
+const shortName = ({ name }, apart) => name.replace(" about the centre", apart ? " centre" : "");
+
 // width: of the picture in pixels, so that its letters keep their size on every screen.
 function chart(curves, width) {
   const all = curves.flatMap(({ line }) => line);
   const lastEpoch = Math.max(2, ...all.map(([epoch]) => epoch));
   const [least, most] = [Math.min(...all.map(([, loss]) => loss)), Math.max(...all.map(([, loss]) => loss))];
-  const x = (epoch) => CHART.left + ((epoch - 1) / (lastEpoch - 1)) * (width - CHART.left - CHART.right);
+  const right = Math.min(Math.max(70, 14 + 7 * Math.max(...curves.map(({ name }) => name.length))), 0.4 * width);
+  const x = (epoch) => CHART.left + ((epoch - 1) / (lastEpoch - 1)) * (width - CHART.left - right);
   const y = (loss) => CHART.top + ((most - loss) / (most - least || 1)) * (CHART.height - CHART.top - CHART.bottom);
   const lines = curves.map(({ name, state, line }) =>
     svg(
@@ -56,7 +60,7 @@ function chart(curves, width) {
     "svg",
     { viewBox: `0 0 ${width} ${CHART.height}`, width, height: CHART.height, class: "live-chart", role: "img", "aria-label": "Held-out loss against epochs, one line for each candidate; the numbers are in the table" },
     ticks(least, most).map((loss) => [
-      svg("line", { class: "rule", x1: CHART.left, x2: width - CHART.right, y1: y(loss), y2: y(loss) }),
+      svg("line", { class: "rule", x1: CHART.left, x2: width - right, y1: y(loss), y2: y(loss) }),
       svg("text", { x: CHART.left - 6, y: y(loss) + 4, "text-anchor": "end" }, fixed(loss, 2)),
     ]),
     [1, Math.round((1 + lastEpoch) / 2), lastEpoch].map((epoch) => svg("text", { x: x(epoch), y: CHART.height - 10, "text-anchor": "middle" }, String(epoch))),
@@ -113,7 +117,7 @@ export function runningView() {
     return el(
       "tr",
       { "data-candidate": item.candidate_id },
-      el("th", { scope: "row", title: item.title }, groupName(item.group), item.labels === "trivial" ? null : [" ", el("small", {}, item.labels)], item.translations === false ? [" ", el("small", {}, "centre")] : null),
+      el("th", { scope: "row", title: item.title }, candidateName(item, mixed(items))),
       cell("State", item.spared ? el("span", { class: "badge" }, "spared") : badge(null, item.state), trying),
       cell("Epoch", last && !item.spared ? el("span", { class: "numbers" }, bar(item.state === "done" ? 1 : last[0] / training.epochs), `${count(last[0])} of ${count(training.epochs)}`) : "–"),
       cell("Held-out loss", last ? fixed(last[1]) : "–"),
@@ -123,8 +127,9 @@ export function runningView() {
 
   function draw() {
     drawHead();
+    const apart = mixed(items);
     const curves = items
-      .map((item) => ({ name: item.group, state: STATES[item.state] ? item.state : "done", line: lineOf(trainings.get(item.candidate_id)) }))
+      .map((item) => ({ name: shortName(item, apart), state: STATES[item.state] ? item.state : "done", line: lineOf(trainings.get(item.candidate_id)) }))
       .filter(({ line }) => line.length);
     drawing.replaceChildren(...(curves.length ? [chart(curves, Math.max(drawing.clientWidth, CHART.least)), el("p", { class: "quiet" }, "Held-out loss, in bits for classes and as the share of the variance for numbers, as the epochs pass. Strong: training now.")] : []));
     body.replaceChildren(...items.map(row));

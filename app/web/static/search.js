@@ -8,7 +8,7 @@ import { curvesPanel } from "./curves.js";
 import { byId, el, notice, redraw, refit, show } from "./dom.js";
 import { downloads } from "./downloads.js";
 import { elementsTable } from "./elements.js";
-import { count, moment } from "./format.js";
+import { candidateName, centred, count, mixed, moment } from "./format.js";
 import { galleryPanel } from "./gallery.js";
 import { installGlossary } from "./glossary.js";
 import { lattice } from "./lattice.js";
@@ -106,9 +106,9 @@ function drawGroups(hasse, elements) {
   const items = new Map(ranking.items.map((item) => [item.candidate_id, item]));
   const titles = new Map(elements.map((item) => [item.element, item.title ?? item.element]));
   const opened = [...document.querySelectorAll(".disclose[aria-expanded=true]")].map((button) => button.getAttribute("aria-controls").replace("details-", ""));
-  const mixed = hasse.nodes.some((node) => node.translations) && hasse.nodes.some((node) => node.translations === false);
-  const nodes = hasse.nodes.map((node) => ({ ...node, best: node.candidate_id === best, dashed: mixed && node.translations === false }));
-  const groups = new Map(nodes.map((node) => [node.name, node.group]));
+  const apart = mixed(hasse.nodes);
+  const nodes = hasse.nodes.map((node) => ({ ...node, best: node.candidate_id === best, apart, dashed: apart && centred(node) }));
+  const byName = new Map(nodes.map((node) => [node.name, node]));
   const names = new Map(nodes.map((node) => [node.candidate_id, node.name]));
 
   table = rankingTable(ranking.items, {
@@ -117,7 +117,7 @@ function drawGroups(hasse, elements) {
     weights: search.request?.weights ?? {},
     onopen: (item, open) => open && pick(nodes.findIndex((node) => node.candidate_id === item.candidate_id)),
   });
-  const evidence = elements.length ? elementsTable(elements, ranking.tolerance, (name) => groups.get(name) ?? name) : null;
+  const evidence = elements.length ? elementsTable(elements, ranking.tolerance, (name) => (byName.has(name) ? candidateName(byName.get(name), apart) : name)) : null;
   const choose = (index, { open = false } = {}) => {
     const node = nodes[index];
     if (!node) return;
@@ -140,7 +140,7 @@ function drawGroups(hasse, elements) {
   const view = diagram?.view();
   diagram?.close();
   diagram = lattice(nodes, hasse.covers, pick, view);
-  redraw(byId("lattice"), diagram.root, ...(mixed ? [el("p", { class: "quiet" }, "Dashed: about the centre alone, without translations.")] : []));
+  redraw(byId("lattice"), diagram.root, ...(apart ? [el("p", { class: "quiet" }, "Dashed: about the centre alone, without translations.")] : []));
   byId("ranking-title").textContent = isDone() ? "Candidates, best first" : "Candidates";
   byId("ranking").replaceChildren(ranking.items.length ? table.root : el("p", { class: "quiet" }, "Nothing ranked yet."));
   drawElements(elements, evidence);
@@ -165,7 +165,7 @@ function drawFindings(items, curves, evidence) {
   show(byId("network-panel"), Boolean(isDone() && best && !best.spared && best.files?.length));
   if (best && !byId("network-panel").hidden) {
     const panel = networkPanel(best, null);
-    byId("network-title").textContent = `The trained network of ${best.group}`;
+    byId("network-title").textContent = `The trained network of ${best.name}`;
     byId("network").replaceChildren(panel);
     panel.dispatchEvent(new Event("shown"));
   }

@@ -2,7 +2,7 @@
 
 import { bar } from "./bars.js";
 import { el } from "./dom.js";
-import { groupName, moment, percent } from "./format.js";
+import { candidateName, moment, percent } from "./format.js";
 import { cell, listing, wordsCell } from "./listing.js";
 import { badge, stateBadge } from "./verdicts.js";
 
@@ -15,7 +15,7 @@ function answerOf(search) {
   }
   if (search.state !== "done") return el("span", { class: "quiet" }, search.error ?? "–");
   if (!search.best) return badge("undetermined");
-  return el("span", { class: "answer-cell" }, groupName(search.best.group), " ", badge(search.best.verdict));
+  return el("span", { class: "answer-cell" }, candidateName(search.best), " ", badge(search.best.verdict));
 }
 
 const posterior = (search) => (search.state === "done" && typeof search.best?.posterior === "number" ? percent(search.best.posterior) : "–");
