@@ -153,7 +153,7 @@ def test_defects_are_drawn_against_the_tolerance(service: Service, search_id: st
     expect(charts).to_have_count(6)
     expect(page.locator("#elements svg.d-within")).to_have_count(3)
     expect(page.locator("#elements svg.d-beyond")).to_have_count(3)
-    turned = page.locator("#elements tr[data-element=r90]")
+    turned = page.locator("#elements tr[data-key=r90]")
     expect(turned.get_by_role("img")).to_have_attribute(
         "aria-label",
         "defect 0.830, interval 0.720 to 0.950, at most 1.020 with all elements at once, tolerance 0.05: "

@@ -3,6 +3,7 @@
 import { el, svg, unfold } from "./dom.js";
 import { fixed, interval, number } from "./format.js";
 import { figure, term } from "./glossary.js";
+import { grid } from "./grid.js";
 import { STANDINGS, bentScale, bentTicks, mark, standing } from "./standing.js";
 
 const CHART = { width: 300, height: 30, pad: 8 };
@@ -52,13 +53,13 @@ function row(item, scale, tolerance, named) {
   const inside = item.in_groups ?? [];
   return el(
     "tr",
-    { "data-element": item.element },
+    { "data-key": item.element },
     el("th", { scope: "row" }, item.title ?? item.element),
-    cell("Defect", el("div", { class: "defect-cell" }, chart(item, scale, tolerance), el("span", { class: "numbers" }, figure("defect", fixed(item.defect?.value)), el("small", {}, interval(item.defect))))),
+    cell("Defect", el("div", { class: "defect-cell" }, chart(item, scale, tolerance), el("span", { class: "numbers" }, figure("defect", fixed(item.defect?.value)), el("small", { "data-term": "interval" }, interval(item.defect))))),
     cell("p, adjusted", figure("p_adjusted", item.p_holm === 0 ? "<\u00a010⁻³⁰⁰" : number(item.p_holm))),
     cell("log₁₀ Bayes factor", figure("bayes", fixed(item.log10_bayes_factor, 1))),
     cell("Poses in the data", figure("support", item.support ? SUPPORT[item.support.status] ?? item.support.status : "–")),
-    cell("In groups", el("span", { class: "groups" }, inside.slice(0, NAMED).map((name) => el("span", {}, named(name))), inside.length > NAMED ? el("small", {}, `and ${inside.length - NAMED} more`) : null)),
+    cell("In groups", el("span", { class: "groups", "data-term": "in_groups" }, inside.slice(0, NAMED).map((name) => el("span", {}, named(name))), inside.length > NAMED ? el("small", {}, `and ${inside.length - NAMED} more`) : null)),
   );
 }
 
@@ -73,13 +74,13 @@ export function elementsTable(items, tolerance, named) {
   const root = el(
     "div",
     {},
-    el("div", { class: "scroll" }, el("table", { class: "cards" }, el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))), body)),
+    el("div", { class: "scroll" }, grid(el("table", { class: "cards" }, el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))), body), "What each element costs")),
     more,
   );
   return {
     root,
     mark(names) {
-      for (const one of rows) one.classList.toggle("inside", names.has(one.dataset.element));
+      for (const one of rows) one.classList.toggle("inside", names.has(one.dataset.key));
     },
   };
 }

@@ -3,6 +3,7 @@
 
 import { el, svg } from "./dom.js";
 import { figure, term } from "./glossary.js";
+import { grid } from "./grid.js";
 
 const PLACES = { centre: "at the centre", boundary: "at the boundary", clutter: "in clutter", vector: "vectors", plain: "at the centre, without anti-aliasing" };
 const PLOT = { width: 560, height: 230, left: 52, right: 22, top: 12, bottom: 34 };
@@ -74,22 +75,11 @@ function table(items) {
   const columns = places(items);
   const elements = [...new Set(items.map((item) => item.element))];
   const error = new Map(worst(items.filter((item) => Number.isFinite(item.error)), (item) => `${item.element}\n${item.where}`));
-  return el(
-    "div",
-    { class: "error-table", tabindex: "0" },
-    el(
-      "table",
-      {},
-      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Element"), columns.map((place) => el("th", { scope: "col" }, PLACES[place] ?? place)))),
-      el(
-        "tbody",
-        {},
-        elements.map((element) =>
-          el("tr", {}, el("th", { scope: "row" }, element), columns.map((place) => el("td", { "data-label": PLACES[place] ?? place }, figure("network_error", scientific(error.get(`${element}\n${place}`) ?? NaN))))),
-        ),
-      ),
-    ),
-  );
+  const row = (element) =>
+    el("tr", {}, el("th", { scope: "row" }, element), columns.map((place) => el("td", { "data-label": PLACES[place] ?? place }, figure("network_error", scientific(error.get(`${element}\n${place}`) ?? NaN)))));
+  const heads = ["Element", ...columns.map((place) => PLACES[place] ?? place)];
+  const drawn = el("table", {}, el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))), el("tbody", {}, elements.map(row)));
+  return el("div", { class: "error-table" }, grid(drawn, "Error of the network on each element"));
 }
 
 // report: as GET /v1/candidates/{id}/equivariance gives it.

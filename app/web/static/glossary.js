@@ -1,6 +1,6 @@
 // What every number means, in plain words. A term is a button (headings, figures) or a marked number (cells of tables);
-// pointing at it, focusing or pressing it shows its meaning in one popover, and Escape hides it. Screen readers read the
-// same words as the description of the button.
+// pointing at it, focusing it or its cell, or pressing it shows its meaning in one popover, and Escape hides it. Screen
+// readers read the same words as the description of the button or cell.
 
 import { el } from "./dom.js";
 
@@ -13,6 +13,9 @@ export const GLOSSARY = {
   refuted: ["Refuted", "At least one element of the group demonstrably changes what the labels mean, by more than the tolerance."],
   untested: ["Untested", "The data never shows the moved samples, so nothing in it could speak for or against the symmetry."],
   undetermined: ["Undetermined", "There are too few samples, or too little can be learned from them, to decide either way."],
+  state: ["State", "Where a training is. Waiting: for a worker. Training: its epochs pass. Trained: it has said what it can. Spared: no verdict can change by it any more. Failed or crashed: it can be retried."],
+  epoch: ["Epoch", "One pass over the samples to learn from. A training may end before the last one that it is allowed."],
+  held_out_loss: ["Held-out loss", "How wrong the network is on samples kept out of training, the mean over its folds: in bits for classes, as the share of the variance for numbers. Lower is better."],
   rank: ["Rank", "Place in the order of the scores, best first."],
   score: ["Score", "Accuracy plus consistency minus complexity, in bits, each with the weight that the search asked for. With equal weights its order is that of the posterior."],
   accuracy_term: ["Accuracy, in bits", "How much the network that has this symmetry built in learned of the labels: bits a held-out sample, more than guessing by frequency. The whisker is the 95 % interval of its loss."],
@@ -51,14 +54,20 @@ export const GLOSSARY = {
 const TIP = "gloss";
 let shownFor = null;
 
-const described = (key) => `${TIP}-${key}`;
+// The id of the words that describe a term.
+export const described = (key) => `${TIP}-${key}`;
+
+// The terms that are marked in a part of the page, each once.
+export function termsIn(node) {
+  return [...new Set([...node.querySelectorAll("[data-term]")].map(({ dataset }) => dataset.term))];
+}
 
 // A figure or heading that says what it means.
 export function term(key, ...content) {
   return el("button", { type: "button", class: "term", "data-term": key, "aria-describedby": described(key) }, content.length ? content : GLOSSARY[key][0]);
 }
 
-// A number in a cell, explained by pointing or tapping; its column's heading is a `term`, which the keyboard reaches.
+// A number, explained by pointing or tapping. The keyboard reaches the cell of a grid that it stands in, or the `term` beside it.
 export function figure(key, ...content) {
   return el("span", { class: "figure", "data-term": key }, content);
 }
@@ -71,14 +80,18 @@ function place(tip, anchor) {
   tip.style.top = `${below ? box.bottom + 8 : box.top - height - 8}px`;
 }
 
-function showTip(tip, anchor) {
-  const [name, meaning] = GLOSSARY[anchor.dataset.term] ?? [];
-  if (!meaning) return;
-  tip.replaceChildren(el("strong", {}, name), el("span", {}, meaning));
+function showTip(tip, anchor, hint = null) {
+  const terms = anchor.dataset.term ? [anchor.dataset.term] : termsIn(anchor);
+  const words = terms.filter((key) => key in GLOSSARY).map((key) => [el("strong", {}, GLOSSARY[key][0]), el("span", {}, GLOSSARY[key][1])]);
+  if (!words.length) return hideTip(tip);
+  tip.replaceChildren(...words.flat(), ...(hint ? [el("small", {}, hint)] : []));
   tip.showPopover();
   place(tip, anchor);
   shownFor = anchor;
 }
+
+// Whether the tip belongs to what the keyboard is at: then it stays when the pointer rests elsewhere or the page scrolls.
+const isHeld = () => shownFor && shownFor === document.activeElement && shownFor.matches(":focus-visible");
 
 function hideTip(tip) {
   if (shownFor) tip.hidePopover();
@@ -90,21 +103,24 @@ export function installGlossary() {
   const tip = el("div", { id: TIP, class: "gloss", popover: "manual", role: "tooltip" });
   const words = el("div", { hidden: true }, Object.entries(GLOSSARY).map(([key, [, meaning]]) => el("span", { id: described(key) }, meaning)));
   document.body.append(tip, words);
-  const anchorOf = (event) => (event.target instanceof Element ? event.target.closest("[data-term]") : null);
+  const anchorOf = ({ target }) => (target instanceof Element ? target.closest("[data-term]") : null);
   let waiting = null;
   document.addEventListener("pointerover", (event) => {
     clearTimeout(waiting);
     if (event.pointerType === "touch") return;
     const anchor = anchorOf(event);
     if (anchor === shownFor) return;
-    if (shownFor && !tip.contains(event.target)) hideTip(tip);
+    if (!isHeld()) hideTip(tip);
     if (anchor) waiting = setTimeout(() => showTip(tip, anchor), 250);
   });
   document.addEventListener("focusin", (event) => {
-    const anchor = anchorOf(event);
-    if (anchor?.matches(":focus-visible")) showTip(tip, anchor);
+    const cell = event.target.closest("[role=gridcell], [role=columnheader]");
+    const anchor = anchorOf(event) ?? (event.target === cell ? cell : null);
+    const entered = cell && !cell.closest("table").contains(event.relatedTarget);
+    if (anchor?.matches(":focus-visible")) showTip(tip, anchor, entered ? "Arrow keys lead to the other cells." : null);
     else hideTip(tip);
   });
+  document.addEventListener("focusout", ({ relatedTarget }) => relatedTarget || hideTip(tip));
   document.addEventListener("click", (event) => {
     clearTimeout(waiting);
     const anchor = anchorOf(event);
@@ -112,5 +128,6 @@ export function installGlossary() {
     else if (!anchor) hideTip(tip);
   });
   document.addEventListener("keydown", (event) => event.key === "Escape" && hideTip(tip));
-  addEventListener("scroll", () => hideTip(tip), { passive: true, capture: true });
+  const onscroll = () => (isHeld() ? place(tip, shownFor) : hideTip(tip));
+  addEventListener("scroll", onscroll, { passive: true, capture: true });
 }

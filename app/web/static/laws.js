@@ -3,6 +3,7 @@
 import { el, unfold } from "./dom.js";
 import { fixed, number } from "./format.js";
 import { figure, term } from "./glossary.js";
+import { grid } from "./grid.js";
 
 const STATUS = { shown: "shown", not_shown: "never shown", unclear: "unclear" };
 const SIGNS = { symmetric: "✓", broken: "✕", "cannot be said": "○", shown: "✓", not_shown: "○", unclear: "?" };
@@ -23,7 +24,7 @@ function row(item) {
   const pose = laws?.pose_predicts_label;
   return el(
     "tr",
-    {},
+    { "data-key": item.element },
     el("th", { scope: "row" }, item.title ?? item.element),
     cell("Poses in the data", state("support", support?.status, p(support?.p_value))),
     cell("p(x)", state("law_x", laws?.marginal.status, p(laws?.marginal.p_holm))),
@@ -56,7 +57,7 @@ export function lawsPanel(items, duplicates) {
   return [
     el("p", {}, sentence(items)),
     copies(duplicates),
-    el("div", { class: "scroll" }, el("table", { class: "cards" }, el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))), body)),
+    el("div", { class: "scroll" }, grid(el("table", { class: "cards" }, el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))), body), "What the data shows of each element")),
     more,
   ];
 }

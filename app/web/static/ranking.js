@@ -4,6 +4,7 @@ import { bar } from "./bars.js";
 import { el } from "./dom.js";
 import { candidateName, count, duration, fixed, interval, magnitude, mixed, percent } from "./format.js";
 import { figure, term } from "./glossary.js";
+import { grid } from "./grid.js";
 import { networkPanel } from "./network.js";
 import { termBar, termKeys, termScale } from "./terms.js";
 import { badge } from "./verdicts.js";
@@ -65,9 +66,9 @@ function columnsOf(items, { refuting, weights, ranked, onopen }) {
   const apart = mixed(items);
   const scale = termScale(items, weights);
   return [
-    ["rank", "#", AFTER, (item) => cell("Rank", "rank", item.rank ?? "–")],
+    ["rank", "#", AFTER, (item) => cell("Rank", "rank", item.rank ? figure("rank", item.rank) : "–")],
     [null, "Group", ALWAYS, (item) => el("th", { scope: "row" }, disclose(item, apart, onopen))],
-    ["verdict", ranked ? "Verdict" : "State", ALWAYS, (item) => verdictCell(item, refuting(item))],
+    [ranked ? "verdict" : "state", ranked ? "Verdict" : "State", ALWAYS, (item) => verdictCell(item, refuting(item))],
     ["posterior", "Posterior", AFTER, (item) => cell("Posterior", "posterior", el("span", { class: "numbers" }, bar(item.posterior), figure("posterior", percent(item.posterior))))],
     [
       "score",
@@ -75,7 +76,7 @@ function columnsOf(items, { refuting, weights, ranked, onopen }) {
       AFTER,
       (item) => cell("Score", "score", el("span", { class: "numbers" }, termBar(item, scale, weights), figure("score", fixed(item.score, 2)))),
     ],
-    ["defect", "Largest defect", AFTER, (item) => cell("Largest defect", "", el("span", { class: "numbers" }, figure("defect", fixed(item.defect?.value)), el("small", {}, interval(item.defect))))],
+    ["defect", "Largest defect", AFTER, (item) => cell("Largest defect", "", el("span", { class: "numbers" }, figure("defect", fixed(item.defect?.value)), el("small", { "data-term": "interval" }, interval(item.defect))))],
     [
       held?.key ?? "accuracy",
       held ? `Held-out ${held.name === "R²" ? held.name : "accuracy"}` : "Held-out",
@@ -85,8 +86,8 @@ function columnsOf(items, { refuting, weights, ranked, onopen }) {
         return cell("Held-out", "", estimate ? el("span", { class: "numbers" }, figure(key, text(estimate.mean)), typeof estimate.low === "number" ? el("small", {}, `${text(estimate.low)} … ${text(estimate.high)}`) : null) : "–");
       },
     ],
-    ["parameters", "Parameters", BEFORE, (item) => cell("Parameters", "", count(item.parameters))],
-    ["seconds", "Time", BEFORE, (item) => cell("Time", "", item.seconds ? duration(item.seconds) : "–")],
+    ["parameters", "Parameters", BEFORE, (item) => cell("Parameters", "", figure("parameters", count(item.parameters)))],
+    ["seconds", "Time", BEFORE, (item) => cell("Time", "", item.seconds ? figure("seconds", duration(item.seconds)) : "–")],
   ].filter(([, , when]) => when === ALWAYS || when === (ranked ? AFTER : BEFORE));
 }
 
@@ -128,7 +129,7 @@ export function rankingTable(items, { bestId, refuting, weights, onopen }) {
   const columns = columnsOf(items, { refuting, weights, ranked, onopen: toggle });
   const rowsOf = (some) =>
     some.flatMap((item) => [
-      el("tr", { id: `candidate-${item.candidate_id}`, class: item.candidate_id === bestId ? "row best" : "row", tabindex: "-1" }, columns.map(([, , , draw]) => draw(item))),
+      el("tr", { id: `candidate-${item.candidate_id}`, class: item.candidate_id === bestId ? "row best" : "row", tabindex: "-1", "data-key": item.candidate_id }, columns.map(([, , , draw]) => draw(item))),
       el("tr", { id: panelId(item), class: "details", hidden: true }),
     ]);
   const body = el("tbody", {}, rowsOf(items.slice(0, FIRST)));
@@ -147,11 +148,14 @@ export function rankingTable(items, { bestId, refuting, weights, onopen }) {
     el(
       "div",
       { class: "scroll" },
-      el(
-        "table",
-        { class: "cards ranking" },
-        el("thead", {}, el("tr", {}, columns.map(([key, heading]) => el("th", { scope: "col" }, key && ranked ? term(key, heading) : heading)))),
-        body,
+      grid(
+        el(
+          "table",
+          { class: "cards ranking" },
+          el("thead", {}, el("tr", {}, columns.map(([key, heading]) => el("th", { scope: "col" }, key ? term(key, heading) : heading)))),
+          body,
+        ),
+        "Candidates",
       ),
     ),
     more,

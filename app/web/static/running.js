@@ -3,6 +3,8 @@
 import { bar, progressBar } from "./bars.js";
 import { el, svg } from "./dom.js";
 import { candidateName, count, duration, fixed, interval, mixed, percent } from "./format.js";
+import { figure, term } from "./glossary.js";
+import { grid, refitRows } from "./grid.js";
 import { badge } from "./verdicts.js";
 
 const CHART = { height: 250, least: 280, left: 46, top: 12, bottom: 30 };
@@ -75,7 +77,7 @@ function reached(item) {
   if (item.error && item.state !== "done") return item.error;
   const found = item.accuracy ?? item.r2;
   if (!found || item.state !== "done") return null;
-  return `${item.accuracy ? "accuracy" : "R²"} ${fixed(found.mean)} (${interval(found)})`;
+  return figure(item.accuracy ? "accuracy" : "r2", `${item.accuracy ? "accuracy" : "R²"} ${fixed(found.mean)} (${interval(found)})`);
 }
 
 // The view of an unfinished search. Returns {node, update, hear}: update(search, items) takes the search and the rows of
@@ -90,9 +92,10 @@ export function runningView() {
   const table = el(
     "table",
     { class: "cards live-table", "aria-label": "Candidates as they train" },
-    el("thead", {}, el("tr", {}, ["Group", "State", "Epoch", "Held-out loss", "Reached"].map((text) => el("th", { scope: "col" }, text)))),
+    el("thead", {}, el("tr", {}, ["Group", term("state"), term("epoch"), term("held_out_loss"), "Reached"].map((text) => el("th", { scope: "col" }, text)))),
     body,
   );
+  grid(table);
   const node = el("div", { class: "running" }, head, track, left, settled, drawing, table);
   const trainings = new Map();
   let search = null;
@@ -116,11 +119,11 @@ export function runningView() {
     const trying = item.attempt > 1 ? [" ", el("small", {}, `attempt ${item.attempt}`)] : null;
     return el(
       "tr",
-      { "data-candidate": item.candidate_id },
+      { "data-key": item.candidate_id },
       el("th", { scope: "row", title: item.title }, candidateName(item, mixed(items))),
-      cell("State", item.spared ? el("span", { class: "badge" }, "spared") : badge(null, item.state), trying),
-      cell("Epoch", last && !item.spared ? el("span", { class: "numbers" }, bar(item.state === "done" ? 1 : last[0] / training.epochs), `${count(last[0])} of ${count(training.epochs)}`) : "–"),
-      cell("Held-out loss", last ? fixed(last[1]) : "–"),
+      cell("State", item.spared ? el("span", { class: "badge", "data-term": "state" }, "spared") : badge(null, item.state), trying),
+      cell("Epoch", last && !item.spared ? el("span", { class: "numbers" }, bar(item.state === "done" ? 1 : last[0] / training.epochs), figure("epoch", `${count(last[0])} of ${count(training.epochs)}`)) : "–"),
+      cell("Held-out loss", last ? figure("held_out_loss", fixed(last[1])) : "–"),
       el("td", { "data-label": "Reached", class: "words-cell" }, reached(item) ?? "–"),
     );
   }
@@ -132,7 +135,7 @@ export function runningView() {
       .map((item) => ({ name: shortName(item, apart), state: STATES[item.state] ? item.state : "done", line: lineOf(trainings.get(item.candidate_id)) }))
       .filter(({ line }) => line.length);
     drawing.replaceChildren(...(curves.length ? [chart(curves, Math.max(drawing.clientWidth, CHART.least)), el("p", { class: "quiet" }, "Held-out loss, in bits for classes and as the share of the variance for numbers, as the epochs pass. Strong: training now.")] : []));
-    body.replaceChildren(...items.map(row));
+    refitRows(body, items.map(row));
   }
 
   let waiting = null;

@@ -11,6 +11,7 @@ import { elementsTable } from "./elements.js";
 import { candidateName, centred, count, mixed, moment } from "./format.js";
 import { galleryPanel } from "./gallery.js";
 import { installGlossary } from "./glossary.js";
+import { grid, redrawGrids } from "./grid.js";
 import { lattice } from "./lattice.js";
 import { lawsPanel } from "./laws.js";
 import { networkPanel } from "./network.js";
@@ -142,7 +143,7 @@ function drawGroups(hasse, elements) {
   diagram = lattice(nodes, hasse.covers, pick, view);
   redraw(byId("lattice"), diagram.root, ...(apart ? [el("p", { class: "quiet" }, "Dashed: about the centre alone, without translations.")] : []));
   byId("ranking-title").textContent = isDone() ? "Candidates, best first" : "Candidates";
-  byId("ranking").replaceChildren(ranking.items.length ? table.root : el("p", { class: "quiet" }, "Nothing ranked yet."));
+  redrawGrids(byId("ranking"), ranking.items.length ? table.root : el("p", { class: "quiet" }, "Nothing ranked yet."));
   drawElements(elements, evidence);
   opened.forEach(table.reopen);
   const again = nodes.findIndex((node) => node.name === picked);
@@ -153,15 +154,16 @@ function drawElements(items, evidence) {
   const plots = isDone() ? polarPlots(items, ranking.tolerance) : null;
   byId("polar").replaceChildren(...(plots ? [plots, standingKeys()] : isDone() && items.length ? [standingKeys()] : []));
   byId("elements-note").textContent = `Each element is tested by moving held-out samples. The tinted part ends at the tolerance, ${ranking.tolerance}; the axis is logarithmic beyond it. Those of the group that is chosen in the lattice are drawn strong, and marked by a bar in the table.`;
-  byId("elements").replaceChildren(evidence && items.some(({ defect }) => defect) ? evidence.root : el("p", { class: "quiet" }, isDone() ? "No element was tested." : "The elements are tested when all candidates have been trained."));
+  redrawGrids(byId("elements"), evidence && items.some(({ defect }) => defect) ? evidence.root : el("p", { class: "quiet" }, isDone() ? "No element was tested." : "The elements are tested when all candidates have been trained."));
 }
 
 function drawFindings(items, curves, evidence) {
   const best = ranking.items.find((item) => item.candidate_id === bestId());
   const curved = curvesPanel(curves, bestId());
   byId("spectra").replaceChildren(...spectrumFigures(evidence.spectrum ?? [], ranking.tolerance));
-  byId("curves").replaceChildren(...(curved ?? [el("p", { class: "quiet" }, "No learning curves: ", curves.find(({ cut }) => cut)?.cut ?? "none has two sizes", ".")]));
-  byId("laws").replaceChildren(...lawsPanel(items, evidence.duplicates).filter(Boolean));
+  for (const one of curved ?? []) if (one.matches("table")) grid(one, "What each candidate is worth");
+  redrawGrids(byId("curves"), ...(curved ?? [el("p", { class: "quiet" }, "No learning curves: ", curves.find(({ cut }) => cut)?.cut ?? "none has two sizes", ".")]));
+  redrawGrids(byId("laws"), ...lawsPanel(items, evidence.duplicates).filter(Boolean));
   show(byId("network-panel"), Boolean(isDone() && best && !best.spared && best.files?.length));
   if (best && !byId("network-panel").hidden) {
     const panel = networkPanel(best, null);

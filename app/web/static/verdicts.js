@@ -19,7 +19,7 @@ export function verdictClass(verdict) {
 
 export function badge(verdict, state = "done") {
   const known = VERDICTS[verdict];
-  if (!known) return el("span", { class: `badge s-${state}` }, STATES[state] ?? state);
+  if (!known) return el("span", { class: `badge s-${state}`, "data-term": "state" }, STATES[state] ?? state);
   return el("span", { class: `badge ${verdictClass(verdict)}`, "data-term": verdict }, el("span", { "aria-hidden": "true" }, known.sign), " ", verdict);
 }
 
