@@ -35,9 +35,12 @@ def summary(plan: dict[str, Any], found: Decision, more: MoreData | None) -> str
         first = f"{_none_shown(plan, found)}; {node['title']} fits best ({sure})"
     elif verdict.name == "certified":
         first = f"The symmetry of this data is {_named(node)}: {verdict.reason} ({sure})"
+    elif verdict.name == "approximate":
+        first = f"This data is nearly symmetric under {_named(node)}: {verdict.reason} ({sure})"
+    elif verdict.name == "refuted":
+        first = f"No candidate fits: even the likeliest, {_named(node)}, is refuted: {verdict.reason} ({sure})"
     else:
-        first = f"The symmetry of this data is best described by {_named(node)}, but this is "
-        first += f"{verdict.name}: {verdict.reason} ({sure})"
+        first = f"{verdict.name.capitalize()}: {_named(node)}, fits best ({sure}), but {verdict.reason}"
     clauses = [_next_larger(plan, found, best), _rivals(plan, found, best)]
     if verdict.name != "undetermined":  # whose reason says it
         clauses.append(_more(plan, best, more))

@@ -1,7 +1,8 @@
 """The scoreboard: searches over planted and real data, their answers beside the truth, calibration, naive ranking.
 
     python -m benchmarks.evidence.scoreboard [--families lattice,traps] [--cells "n = 500"] [--seeds 0-1]
-        [--data FOLDER] [--minutes 30] [--processes 1] [--epochs 20] [--folds 3] [--stopping] [--keep FOLDER] [--report]
+        [--data FOLDER] [--minutes 30] [--processes 1] [--epochs 20] [--folds 3] [--initialisations 1] [--stopping]
+        [--keep FOLDER] [--report]
 
 Every search adds a line to `benchmarks/results/evidence/FAMILY.jsonl` when it ends; a search that is there already,
 with the same settings, is not run again. All cells come before the next seed: a run that ends early has done a little
@@ -92,6 +93,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--initialisations", type=int, default=1, help="of each network: `seeds` of the requests")
     parser.add_argument("--stopping", action="store_true", help="spare candidates that are settled")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--keep", type=Path, help="where trials are kept, and taken from if they are there already")
@@ -104,7 +106,7 @@ def main() -> None:
         return
     first, _, last = options.seeds.partition("-")
     stopping = "settled" if options.stopping else None
-    settings = Settings(options.epochs, options.folds, stopping=stopping)
+    settings = Settings(options.epochs, options.folds, options.initialisations, stopping=stopping)
     parts = [part for part in options.cells.split(";") if part]
     asked = names(options.families.split(","), parts, range(int(first), int(last or first) + 1), options.data)
     key = json.dumps(asdict(settings))

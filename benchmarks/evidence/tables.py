@@ -36,9 +36,12 @@ def report(rows: list[Row]) -> dict[str, Any]:
 
 
 def _cells(rows: list[Row]) -> dict[tuple[str, str, bool], list[Row]]:
+    """By family, title (the cell, and how many networks of each kind were trained if several) and stopping."""
     found: dict[tuple[str, str, bool], list[Row]] = {}
     for row in rows:
-        found.setdefault((row["family"], row["cell"], bool(row["settings"]["stopping"])), []).append(row)
+        seeds = int(row["settings"]["seeds"])
+        title = row["cell"] + (f", {seeds} initialisations" if seeds > 1 else "")
+        found.setdefault((row["family"], title, bool(row["settings"]["stopping"])), []).append(row)
     return found
 
 

@@ -87,6 +87,17 @@ def test_the_summary_names_what_could_not_be_tested_or_was_not_decided(rank):
     assert refuted["summary"].startswith("None of the candidate symmetries is supported")
 
 
+def test_the_summary_does_not_claim_what_is_not_certified(rank):
+    plan = square("D1")
+    nearly = rank(plan, {}, noise=1.0)
+    assert nearly["best"]["verdict"] == "approximate"
+    assert nearly["summary"].startswith("This data is nearly symmetric under D1")
+    assert "that none costs more than the tolerance of 0.05 is not shown" in nearly["summary"]
+    open_still = rank(plan, {}, n=60, noise=0.8)
+    assert (open_still["best"]["group"], open_still["best"]["verdict"]) == ("D1", "undetermined")
+    assert open_still["summary"].startswith("Undetermined: D1, mirror x → -x, fits best (posterior")
+
+
 def test_the_answer_is_a_function_of_the_tolerance(rank):
     plan = square("D4")
     slight = dict.fromkeys(names(plan) - {"r180", "mx", "my"}, 0.13)

@@ -66,7 +66,8 @@ def verdict(members: list[ClassEvidence], tolerance: float, quantile: float, lea
         )
     factor, _ = to_settle(members, quantile, tolerance)
     if worst_bound <= APPROXIMATE:
-        reason = f"every element costs at most {worst_bound:.1%} of what was learned"
+        reason = f"every element costs at most {worst_bound:.1%} of what was learned; that none costs more than the "
+        reason += f"tolerance of {tolerance:.3g} is not shown"
         return Verdict("approximate", reason, widest.element, factor if math.isfinite(factor) else None)
     return Verdict(
         "undetermined",
