@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +10,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
 from app.db.tables import Search
+from app.routes.pages import WEB
 from tests.web.rows import finished_search, waiting_search
 from tests.web.serving import OpenPage, Service, running_service
 
@@ -24,6 +26,10 @@ PAGES = {
     "/rankings": "#rankings tbody tr",
     "/docs": "details.operation",
 }
+LINKS = {
+    "Overview": "/", "Data sets": "/datasets", "Searches": "/searches", "Rankings": "/rankings", "API": "/docs",
+    "Docs": "/documentation/",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +56,40 @@ def test_a_page_fits_its_screen_and_has_no_barriers(
     expect(page.locator(PAGES[path]).first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert barriers(page) == []
-    expect(page.get_by_role("navigation", name="Main").get_by_role("link")).to_have_text(
-        ["Overview", "Data sets", "Searches", "Rankings", "API"]
-    )
-    expect(page.get_by_role("navigation", name="Main").get_by_role("link").last).to_be_in_viewport(ratio=1)
+    links = page.get_by_role("navigation", name="Main").get_by_role("link")
+    expect(links).to_have_text(list(LINKS))
+    for link in links.all():
+        expect(link).to_be_in_viewport(ratio=1)
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
+
+
+@pytest.mark.parametrize("width", [320, 360, 480, 581, 768, 861])
+def test_the_navigation_is_whole_on_every_screen(service: Service, open_page: OpenPage, width: int) -> None:
+    page = open_page(f"{service.url}/searches", width=width)
+    links = page.get_by_role("navigation", name="Main").get_by_role("link")
+    expect(links).to_have_count(len(LINKS))
+    places = [
+        (at["x"], at["y"], at["x"] + at["width"], at["y"] + at["height"])
+        for link in links.all()
+        if (at := link.bounding_box())
+    ]
+    assert all(0 <= left and right <= width for left, _, right, _ in places)
+    assert all(
+        a[2] <= b[0] + 1 or b[2] <= a[0] + 1 or a[3] <= b[1] + 1 or b[3] <= a[1] + 1
+        for a, b in itertools.combinations(places, 2)
+    ), "no two overlap"
+    assert page.evaluate(
+        "[...document.querySelectorAll('nav a')].every((link) => link.scrollWidth <= link.clientWidth)"
+    ), "no name is cut off"
+    links.first.focus()
+    for name in list(LINKS)[1:]:
+        page.keyboard.press("Tab")
+        link = page.get_by_role("link", name=name, exact=True)
+        expect(link).to_be_focused()
+        assert link.evaluate("(link) => getComputedStyle(link).outlineStyle") == "solid"
+    assert (
+        page.get_by_role("navigation", name="Main").evaluate("(nav) => getComputedStyle(nav).overflow") == "visible"
+    ), "it does not clip the outline"
 
 
 def test_the_navigation_says_where_one_is_and_leads_on(
@@ -63,12 +98,25 @@ def test_the_navigation_says_where_one_is_and_leads_on(
     page = open_page(f"{service.url}/searches/{ids['waiting']}")
     here = page.get_by_role("navigation", name="Main").locator("[aria-current=page]")
     expect(here).to_have_text("Searches")
-    for name, path in (("Rankings", "/rankings"), ("Data sets", "/datasets"), ("Overview", "/"), ("API", "/docs")):
+    for name in ("Rankings", "Data sets", "Overview", "API"):
         page.get_by_role("navigation", name="Main").get_by_role("link", name=name).click()
-        page.wait_for_url(service.url + path)
+        page.wait_for_url(service.url + LINKS[name])
         expect(here).to_have_text(name)
     page.get_by_role("link", name="New search").click()
     page.wait_for_url("**/new")
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Docs").click()
+    page.wait_for_url(service.url + LINKS["Docs"])
+
+
+def test_the_page_in_place_of_an_unbuilt_documentation_is_one_of_them(
+    service: Service, open_page: OpenPage, barriers: Callable[[Page], list[str]]
+) -> None:
+    page = open_page(f"{service.url}/searches")
+    page.route("**/documentation/", lambda route: route.fulfill(path=WEB / "no-documentation.html"))
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Docs").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Documentation")
+    expect(page.get_by_role("navigation", name="Main").locator("[aria-current=page]")).to_have_text("Docs")
+    assert barriers(page) == []
 
 
 def test_colours_are_chosen_by_a_switch_and_kept(service: Service, open_page: OpenPage) -> None:

@@ -8,12 +8,13 @@ const PAGES = [
   ["/searches", "Searches"],
   ["/rankings", "Rankings"],
   ["/docs", "API"],
+  ["/documentation/", "Docs"],
 ];
 const THEMES = { system: "as the system", light: "light", dark: "dark" };
 const STORE = "erlangen.theme";
 
 // The page that an address belongs to: a search stands under the searches.
-const stands = (href) => (href === "/" ? location.pathname === "/" : location.pathname === href || location.pathname.startsWith(`${href}/`));
+const stands = (href) => (href === "/" ? location.pathname === "/" : `${location.pathname}/`.startsWith(`${href.replace(/\/$/, "")}/`));
 
 function remember(theme) {
   try {
