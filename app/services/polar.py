@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 SIZE, RADIUS, RIM = 320.0, 112.0, 20.0
+STROKE = 4.0  # half of what marks the end of a bound
 FURTHEST = 1.0  # the least defect at which a plot may end
 RINGS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 APART = 0.13  # of the radius, between two rings
@@ -45,7 +46,8 @@ def polar_pictures(items: Sequence[Mapping[str, Any]], tolerance: float) -> list
     """One plot of turns and one of mirrors for each action on the labels, where planar elements were tested.
 
     Each: {kind, labels, size, radius, rings: [{at, r, tolerance}], rim: [{text, at}], rays: [{title, standing, ends}]};
-    an end is {at, far, low, high, bound}: the mark, the rim, the ends of its interval and the bound, as (x, y).
+    an end is {at, far, low, high, bound, stroke}: the mark, the rim, the ends of its interval and the bound, as (x, y),
+    and the two ends of the stroke across the bound.
     """
     planar = [item for item in items if _planar(item.get("matrix"))]
     if not planar:
@@ -86,6 +88,7 @@ def _plot(kind: str, action: str, items: Sequence[Mapping[str, Any]], tolerance:
                 "low": None if low is None else _point(kind, degrees, radius(low)),
                 "high": None if high is None else _point(kind, degrees, radius(high)),
                 "bound": None if bound is None else _point(kind, degrees, radius(bound)),
+                "stroke": None if bound is None else _across(kind, degrees, radius(bound)),
             })  # fmt: skip
         rays.append({"title": item.get("title") or item["element"], "standing": standing(item, tolerance),
                      "defect": item.get("defect"), "ends": ends})  # fmt: skip
@@ -105,6 +108,13 @@ def _point(kind: str, degrees: float, r: float) -> tuple[float, float]:
     a = math.radians(degrees)
     x, y = (math.sin(a), -math.cos(a)) if kind == "turns" else (math.cos(a), math.sin(a))
     return round(SIZE / 2 + r * x, 2), round(SIZE / 2 + r * y, 2)
+
+
+def _across(kind: str, degrees: float, r: float) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The ends of a short stroke across a ray."""
+    (x, y), (dx, dy) = _point(kind, degrees, r), _point(kind, degrees + 90.0, STROKE)
+    dx, dy = dx - SIZE / 2, dy - SIZE / 2
+    return (round(x - dx, 2), round(y - dy, 2)), (round(x + dx, 2), round(y + dy, 2))
 
 
 def _thinned(degrees: Sequence[float]) -> list[float]:

@@ -47,10 +47,12 @@ def render(session: Session, storage: Storage, owner: str, search_id: str) -> st
     learning = curves(session, owner, search_id)["items"]
     best = next((node for node in lattice["nodes"] if node["rank"] == 1), None)
     samples = gallery(session, storage, owner, search_id)
+    weights = row["request"].get("weights") or {}
     return _template().render(
         search=body(row),
         dataset=dataset,
         ranking=ranking,
+        terms={item["candidate_id"]: weighted_terms(item, weights) for item in ranking["items"]},
         elements=elements,
         lattice=lattice_picture(lattice),
         polars=polar_pictures(elements, ranking["tolerance"]),
@@ -64,6 +66,16 @@ def render(session: Session, storage: Storage, owner: str, search_id: str) -> st
         plot=curves_picture(learning, best["candidate_id"] if best else None),
         widest=WIDEST_DEFECT,
     )
+
+
+def weighted_terms(row: dict[str, Any], weights: dict[str, float]) -> list[float] | None:
+    """What accuracy, consistency and complexity (below zero) bring to the score of a row, which is their sum; None
+    where it has none."""
+    signs = {"accuracy": 1.0, "consistency": 1.0, "complexity": -1.0}
+    terms = {name: row.get(f"{name}_term") for name in signs}
+    if any(not isinstance(term, int | float) for term in terms.values()):
+        return None
+    return [sign * weights.get(name, 1.0) * terms[name] for name, sign in signs.items()]
 
 
 @cache

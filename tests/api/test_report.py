@@ -17,6 +17,7 @@ from app.services.pictures import curves_picture, spectrum_picture
 from app.services.polar import RADIUS, polar_pictures
 from tests.api.rows import Rows
 from tests.api.test_gallery import KEPT, keep
+from workers.scoring import Terms
 
 
 class Page(HTMLParser):
@@ -49,6 +50,17 @@ def test_a_report_stands_alone_and_says_the_answer_first(client: TestClient, row
     assert page.text.index("Quarter turns.") < page.text.index("Candidates, best first") < page.text.index("Methods")
     for said in ("✓ certified", "90.0 %", "r90", "1,234", "0.01 (−0.01 to 0.03)", "at most 0.04", "0.9 (0.85 to 0.95)"):
         assert said in page.text
+    row = client.get(f"/v1/searches/{rows.search(state='done')}/ranking").json()["items"][0]
+    assert f"{report.number(row['consistency_term'], 2)} −" in page.text
+
+
+@pytest.mark.parametrize("weights", [{}, {"accuracy": 0.0, "consistency": 2.5, "complexity": 0.5}])
+def test_what_is_printed_beneath_a_score_sums_to_it(weights: dict[str, float]) -> None:
+    row = {"accuracy_term": 0.4, "consistency_term": -7.5, "complexity_term": 3.0}
+    parts = report.weighted_terms(row, weights)
+    assert parts is not None
+    assert sum(parts) == pytest.approx(Terms(0.4, -7.5, 3.0).score(weights))
+    assert report.weighted_terms({**row, "accuracy_term": None}, weights) is None
 
 
 def test_the_template_of_the_report_is_read_once(client: TestClient, rows: Rows) -> None:
@@ -212,6 +224,8 @@ def test_the_bound_is_drawn_beyond_the_interval() -> None:
     (plot,) = polar_pictures([item], 0.05)
     (ray,) = plot["rays"]
     assert ray["ends"][0]["bound"][0] > ray["ends"][0]["high"][0] > plot["size"] / 2
+    (x, y), (first, second) = ray["ends"][0]["bound"], ray["ends"][0]["stroke"]
+    assert (first, second) == ((x, y - 4), (x, y + 4)), "across a ray to the right"
     before = {**item, "defect": {name: defect[name] for name in ("value", "low", "high")}}
     assert polar_pictures([before], 0.05)[0]["rays"][0]["ends"][0]["bound"] is None, "ranked before bounds were kept"
     (again,) = polar_pictures([{**item, "element": "r90 [sign] #2"}], 0.05)

@@ -59,6 +59,12 @@ function ringLabels(scale, tolerance, direction) {
   });
 }
 
+// From the end of the interval to the bound, and a short stroke across it; far: the ray's end at the rim.
+function boundPath(from, to, far) {
+  const [dx, dy] = [((far[0] - MIDDLE) / RADIUS) * 4, ((far[1] - MIDDLE) / RADIUS) * 4];
+  return `M${from}L${to}M${to[0] - dy} ${to[1] + dx}L${to[0] + dy} ${to[1] - dx}`;
+}
+
 // A ray with its interval and its mark, at one or both of its ends.
 function ray(item, ends, scale, tolerance, kind) {
   const shape = standing(item, tolerance);
@@ -78,7 +84,7 @@ function ray(item, ends, scale, tolerance, kind) {
       return [
         svg("line", { class: "guide", x1: MIDDLE, y1: MIDDLE, x2: far[0], y2: far[1] }),
         known ? svg("line", { class: "reach", x1: MIDDLE, y1: MIDDLE, x2: tip[0], y2: tip[1] }) : null,
-        known && Number.isFinite(defect.bound) ? svg("line", { class: "bound", x1: to[0], y1: to[1], x2: end(radius(defect.bound))[0], y2: end(radius(defect.bound))[1] }) : null,
+        known && Number.isFinite(defect.bound) ? svg("path", { class: "bound", d: boundPath(to, end(radius(defect.bound)), far) }) : null,
         known ? svg("line", { class: "whisker", x1: from[0], y1: from[1], x2: to[0], y2: to[1] }) : null,
         mark(shape, tip[0], tip[1], 5.5),
       ];
@@ -145,5 +151,6 @@ export function standingKeys() {
     "p",
     { class: "keys" },
     ["within", "beyond", "open", "unseen"].map((kind) => el("span", { class: `d-${kind}` }, svg("svg", { viewBox: "0 0 16 16", width: 14, height: 14, "aria-hidden": "true" }, mark(kind, 8, 8, 5.5)), ` ${STANDINGS[kind]}`)),
+    el("span", {}, svg("svg", { viewBox: "0 0 34 16", width: 30, height: 14, class: "key-interval", "aria-hidden": "true" }, svg("path", { class: "bound", d: "M20 8H32M32 4v8" }), svg("line", { class: "whisker", x1: 3, y1: 8, x2: 20, y2: 8 })), " interval of the element alone, and the bound for all at once"),
   );
 }
