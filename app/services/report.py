@@ -72,10 +72,10 @@ def weighted_terms(row: dict[str, Any], weights: dict[str, float]) -> list[float
     """What accuracy, consistency and complexity (below zero) bring to the score of a row, which is their sum; None
     where it has none."""
     signs = {"accuracy": 1.0, "consistency": 1.0, "complexity": -1.0}
-    terms = {name: row.get(f"{name}_term") for name in signs}
-    if any(not isinstance(term, int | float) for term in terms.values()):
+    terms: list[Any] = [row.get(f"{name}_term") for name in signs]
+    if None in terms:
         return None
-    return [sign * weights.get(name, 1.0) * terms[name] for name, sign in signs.items()]
+    return [sign * weights.get(name, 1.0) * term for (name, sign), term in zip(signs.items(), terms, strict=True)]
 
 
 @cache
