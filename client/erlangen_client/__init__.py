@@ -9,16 +9,20 @@ print(result.summary)
 from erlangen_client.aio import AsyncClient
 from erlangen_client.answers import (
     Best,
+    ClassCount,
     Dataset,
     Estimate,
     Event,
     Group,
     OfferedGroup,
     OfferedGroups,
+    Preview,
+    PreviewSample,
     Progress,
     Ready,
     Result,
     Search,
+    TargetHistogram,
 )
 from erlangen_client.api import Sent
 from erlangen_client.client import Client
@@ -38,6 +42,8 @@ from erlangen_client.findings import (
     Defect,
     Element,
     Elements,
+    Equivariance,
+    EquivarianceRow,
     Evidence,
     Interval,
     LabelsSaved,
@@ -59,6 +65,7 @@ __all__ = [
     "BadPart",
     "Best",
     "Candidate",
+    "ClassCount",
     "Client",
     "Curve",
     "Curves",
@@ -66,6 +73,8 @@ __all__ = [
     "Defect",
     "Element",
     "Elements",
+    "Equivariance",
+    "EquivarianceRow",
     "ErlangenError",
     "Estimate",
     "Event",
@@ -85,6 +94,8 @@ __all__ = [
     "Orbit",
     "OrbitPicture",
     "PairedLoss",
+    "Preview",
+    "PreviewSample",
     "Progress",
     "RankedGroup",
     "Ranking",
@@ -95,6 +106,7 @@ __all__ = [
     "Sent",
     "ServiceError",
     "Support",
+    "TargetHistogram",
     "UnexpectedAnswer",
     "Unreachable",
 ]

@@ -13,7 +13,7 @@ from typing import Any, Self, Unpack
 import httpx2
 
 from erlangen_client import api, scripts
-from erlangen_client.answers import Dataset, Estimate, Event, Group, OfferedGroups, Ready, Result, Search
+from erlangen_client.answers import Dataset, Estimate, Event, Group, OfferedGroups, Preview, Ready, Result, Search
 from erlangen_client.api import (
     AllOptions,
     Answer,
@@ -26,7 +26,7 @@ from erlangen_client.api import (
     SearchOptions,
 )
 from erlangen_client.client import Client
-from erlangen_client.findings import Candidate, Curves, Elements, Evidence, Lattice, RankedGroup, Ranking
+from erlangen_client.findings import Candidate, Curves, Elements, Equivariance, Evidence, Lattice, RankedGroup, Ranking
 from erlangen_client.gallery import Gallery
 from erlangen_client.progress import Choice, Sending, SendingChoice, reporter, upload_reporter
 from erlangen_client.steps import (
@@ -155,7 +155,7 @@ class AsyncClient:
     async def candidate(self, candidate: str | Candidate) -> Candidate:
         return await self._fetch(api.candidate(candidate))
 
-    async def equivariance(self, candidate: str | Candidate) -> Mapping[str, Any]:
+    async def equivariance(self, candidate: str | Candidate) -> Equivariance:
         return await self._fetch(api.equivariance(candidate))
 
     async def download(
@@ -174,7 +174,7 @@ class AsyncClient:
     async def dataset(self, dataset: str | Dataset) -> Dataset:
         return await self._fetch(api.dataset(dataset))
 
-    async def preview(self, dataset: str | Dataset) -> Mapping[str, Any]:
+    async def preview(self, dataset: str | Dataset) -> Preview:
         return await self._fetch(api.preview(dataset))
 
     async def offered(self, dataset: str | Dataset, *, usual: bool = False) -> OfferedGroups:

@@ -36,6 +36,52 @@ class Dataset(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClassCount(Record):
+    """How many samples have a label."""
+
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetHistogram(Record):
+    """Values of one target in equal bins: `counts[i]` of them lie between `edges[i]` and `edges[i + 1]`."""
+
+    name: str
+    mean: float
+    std: float
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreviewSample(Record):
+    """One sample of a data set: an image as a `data:` address, or the first values of a vector."""
+
+    row: int
+    label: str | None = None
+    target: tuple[float, ...] | None = None
+    image: str | None = None
+    values: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview(Record):
+    """What a data set was taken for: class counts or histograms of the targets, and a few samples."""
+
+    n: int
+    x_shape: tuple[int, ...]
+    dtype: str
+    domain: str
+    task: str
+    source: str
+    features: tuple[str, ...] | None = None
+    classes: tuple[ClassCount, ...] | None = None
+    targets: tuple[TargetHistogram, ...] | None = None
+    samples: tuple[PreviewSample, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Group(Record):
     """A group that can be named in a search."""
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Generic, Literal, TypedDict, TypeVar
 from urllib.parse import quote
 
-from erlangen_client.answers import Dataset, Estimate, Group, OfferedGroups, Ready, Search
+from erlangen_client.answers import Dataset, Estimate, Group, OfferedGroups, Preview, Ready, Search
 from erlangen_client.errors import InputError, UnexpectedAnswer
-from erlangen_client.findings import Candidate, Curves, Elements, Evidence, Lattice, RankedGroup, Ranking
+from erlangen_client.findings import Candidate, Curves, Elements, Equivariance, Evidence, Lattice, RankedGroup, Ranking
 from erlangen_client.gallery import Gallery
 from erlangen_client.records import Record
 
@@ -183,8 +183,8 @@ def dataset(thing: str | Dataset) -> Call[Dataset]:
     return Call(method="GET", path=f"/v1/datasets/{id_of(thing)}", read=Dataset.read)
 
 
-def preview(thing: str | Dataset) -> Call[Mapping[str, Any]]:
-    return anything("GET", f"/v1/datasets/{id_of(thing)}/preview")
+def preview(thing: str | Dataset) -> Call[Preview]:
+    return Call(method="GET", path=f"/v1/datasets/{id_of(thing)}/preview", read=Preview.read)
 
 
 def offered(thing: str | Dataset, usual: bool) -> Call[OfferedGroups]:
@@ -250,8 +250,9 @@ def candidate(thing: str | Candidate) -> Call[Candidate]:
     return Call(method="GET", path=f"/v1/candidates/{id_of(thing, 'candidate_id')}", read=Candidate.read)
 
 
-def equivariance(thing: str | Candidate) -> Call[Mapping[str, Any]]:
-    return anything("GET", f"/v1/candidates/{id_of(thing, 'candidate_id')}/equivariance")
+def equivariance(thing: str | Candidate) -> Call[Equivariance]:
+    path = f"/v1/candidates/{id_of(thing, 'candidate_id')}/equivariance"
+    return Call(method="GET", path=path, read=Equivariance.read)
 
 
 def model(thing: str | Candidate, form: ModelFormat) -> Call[None]:

@@ -12,7 +12,7 @@ from typing import Any, Self, Unpack
 import httpx2
 
 from erlangen_client import api, scripts
-from erlangen_client.answers import Dataset, Estimate, Event, Group, OfferedGroups, Ready, Result, Search
+from erlangen_client.answers import Dataset, Estimate, Event, Group, OfferedGroups, Preview, Ready, Result, Search
 from erlangen_client.api import (
     AllOptions,
     Answer,
@@ -24,7 +24,7 @@ from erlangen_client.api import (
     SearchFilters,
     SearchOptions,
 )
-from erlangen_client.findings import Candidate, Curves, Elements, Evidence, Lattice, RankedGroup, Ranking
+from erlangen_client.findings import Candidate, Curves, Elements, Equivariance, Evidence, Lattice, RankedGroup, Ranking
 from erlangen_client.gallery import Gallery
 from erlangen_client.progress import Choice, Sending, SendingChoice, reporter, upload_reporter
 from erlangen_client.steps import (
@@ -199,7 +199,7 @@ class Client:
         """One candidate, with what training measured."""
         return self._fetch(api.candidate(candidate))
 
-    def equivariance(self, candidate: str | Candidate) -> Mapping[str, Any]:
+    def equivariance(self, candidate: str | Candidate) -> Equivariance:
         """How far the answers of a trained network move when a sample is moved."""
         return self._fetch(api.equivariance(candidate))
 
@@ -222,7 +222,7 @@ class Client:
         """What is known of one data set."""
         return self._fetch(api.dataset(dataset))
 
-    def preview(self, dataset: str | Dataset) -> Mapping[str, Any]:
+    def preview(self, dataset: str | Dataset) -> Preview:
         """Class counts or histograms of the target, and a few samples."""
         return self._fetch(api.preview(dataset))
 

@@ -274,3 +274,28 @@ def label_of(group: str, labels: str | None, translations: bool | None) -> str:
     """A group with what sets it apart from others of its name."""
     centred = " about the centre" if translations is False and group != "E" else ""
     return group + centred + (f" (labels: {labels})" if labels not in (None, "trivial") else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EquivarianceRow(Record):
+    """How far f(g x) is from g f(x) for one element g, relative to what a sample adds to the answer to a blank one.
+
+    `where`: centre, boundary, clutter or vector. `error`: 0 is exact; None where outputs do not differ.
+    """
+
+    element: str
+    where: str
+    angle_degrees: float | None = None
+    member: bool | None = None
+    band: str | None = None
+    antialiased: bool | None = None
+    error: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Equivariance(Rows[EquivarianceRow]):
+    """How equivariant a trained network is, element by element, on `samples` test samples of each row."""
+
+    items: tuple[EquivarianceRow, ...] = ()
+    samples: int | None = None
+    seconds: float | None = None

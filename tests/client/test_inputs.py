@@ -100,8 +100,8 @@ def test_a_folder_of_images_is_accepted(client: Client, tmp_path: Path) -> None:
 
 
 def preview_of(client: Client, dataset: Dataset) -> tuple[list[float], list[str]]:
-    samples = client.preview(dataset)["samples"]
-    return [value for sample in samples for value in sample["values"]], [sample["label"] for sample in samples]
+    samples = client.preview(dataset).samples
+    return [value for sample in samples for value in sample.values or ()], [str(sample.label) for sample in samples]
 
 
 def test_values_and_labels_stay_together(client: Client) -> None:

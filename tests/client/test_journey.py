@@ -58,7 +58,9 @@ def test_what_was_found_can_be_read_in_every_part(client: Client, found: Result)
     assert found.best.group in page
     first = client.candidate(found.ranking.items[0])
     assert first.has_model
-    assert client.equivariance(first)["items"]
+    measured = client.equivariance(first)
+    assert all(row.error is not None and row.element for row in measured)
+    assert len(measured) == len(measured.to_frame()) > 0
 
 
 def test_the_ranking_is_a_frame(found: Result) -> None:
