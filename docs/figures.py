@@ -15,6 +15,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from app.services.pictures import STATES
+from app.services.polar import STANDINGS, standing
 from docs.record import RECORDED, trefoil
 
 IMAGES = Path(__file__).parent / "images"
@@ -27,9 +29,11 @@ TONES = {
     "untested": "#4d5866",
     "undetermined": "#5b3f96",
 }
-STATES = {"within": "#0b6b4f", "refuted": "#a2311f", "unseen": "#4d5866", "open": "#5b3f96"}
+# What each standing of an element against the tolerance would be as a verdict.
+STANDS = {"within": "certified", "beyond": "refuted", "open": "undetermined", "unseen": "untested"}
 CLASSES = ("#c4783a", "#2f6690")
-MOST = 1.2  # defects beyond this are drawn here: all is lost already
+MOST = 1.2  # defects of a rosette beyond this are drawn here: all is lost already
+DEFECTS = (0, 0.05, 0.2, 0.5, 1, 2, 5)  # ticks
 DRAWN = 500  # samples
 STYLE = {
     "svg.hashsalt": "erlangen",
@@ -73,8 +77,8 @@ def rosette() -> Figure:
         # A turn and its inverse are one class; an axis is a line through the centre.
         for angles in (np.deg2rad(at), np.deg2rad(-at if kind == "turns" else at + 180)):
             for angle, below, middle, above, state in zip(angles, low, value, high, curve["state"], strict=True):
-                axes.plot([angle, angle], [below, above], color=STATES[state], linewidth=1.5, alpha=0.5)
-                axes.plot([angle], [middle], marker="o", markersize=3.5, color=STATES[state], linestyle="none")
+                axes.plot([angle, angle], [below, above], color=TONES[STATES[state]], linewidth=1.5, alpha=0.5)
+                axes.plot([angle], [middle], marker="o", markersize=3.5, color=TONES[STATES[state]], linestyle="none")
         axes.plot(np.linspace(0, 2 * np.pi, 200), np.full(200, 0.05), color="#0b6b4f", linewidth=0.8, linestyle="--")
         axes.set(title=f"{kind} by {'angle' if kind == 'turns' else 'axis'}", ylim=(0, MOST))
         axes.set_yticks([0.5, 1.0], ["0.5", "all is lost"])
@@ -83,20 +87,32 @@ def rosette() -> Figure:
 
 
 def intervals() -> Figure:
-    """Each class of elements with its defect and its interval, against the tolerance."""
+    """Each class of elements: its defect, its interval and the bound that verdicts rest on, against the tolerance."""
+    tolerance = _recorded()["ranking"]["tolerance"]
     items = [item for item in _recorded()["elements"]["items"] if item["defect"]["value"] is not None]
     items.sort(key=lambda item: -item["defect"]["value"])
     figure = Figure(figsize=(8.4, 0.5 + 0.24 * len(items)), layout="constrained")
     axes = figure.subplots()
     for row, item in enumerate(items):
-        defect = item["defect"]
-        state = "within" if defect["high"] <= 0.05 else "refuted" if defect["low"] > 0.05 else "open"
-        axes.plot([max(defect["low"], 0), min(defect["high"], MOST)], [row, row], color=STATES[state], linewidth=2)
-        axes.plot([min(max(defect["value"], 0), MOST)], [row], marker="o", markersize=4, color=STATES[state])
-    axes.axvline(0.05, color="#222", linewidth=0.8, linestyle="--")
+        value, low, high, bound = (item["defect"][end] for end in ("value", "low", "high", "bound"))
+        tone = TONES[STANDS[standing(item, tolerance)]]
+        axes.plot([low, high], [row, row], color=tone, linewidth=3, alpha=0.6)
+        axes.plot([high, bound], [row, row], color=tone, linewidth=0.9)
+        axes.plot([bound], [row], marker="|", markersize=7, color=tone)
+        axes.plot([value], [row], marker="o", markersize=4, color=tone)
+    shown = {standing(item, tolerance) for item in items}
+    for name in (name for name in STANDS if name in shown):
+        axes.plot([], [], marker="o", markersize=4, linestyle="none", color=TONES[STANDS[name]], label=STANDINGS[name])
+    axes.plot([], [], color="#222", linewidth=3, alpha=0.6, label="interval of the move alone")
+    axes.plot([], [], color="#222", linewidth=0.9, marker="|", markersize=7, label="bound for all moves at once")
+    axes.legend(loc="upper right", frameon=False, fontsize=8)
+    axes.axvspan(0, tolerance, color=TONES["certified"], alpha=0.1, linewidth=0)
+    axes.axvline(tolerance, color="#222", linewidth=0.8, linestyle="--")
     axes.set_yticks(range(len(items)), [item["title"] for item in items])
-    axes.set(xlabel="defect: share of what was learned that the element destroys (dashed: the tolerance)")
-    axes.set(xlim=(-0.03, MOST + 0.03))
+    axes.set(xlabel="defect: share of what was learned that the move destroys (dashed: the tolerance)")
+    axes.set_xscale("asinh", linear_width=tolerance)
+    axes.set_xticks(DEFECTS, [f"{defect:g}" for defect in DEFECTS])
+    axes.minorticks_off()
     return figure
 
 
@@ -130,15 +146,15 @@ def lattice() -> Figure:
 def learning() -> Figure:
     """What the best group's network and the one without symmetry lose on held-out samples, by number of labels."""
     data = _recorded()
-    best = data["ranking"]["items"][0]["group"]
+    best = data["ranking"]["items"][0]["candidate_id"]
     figure = Figure(figsize=(6.0, 3.4), layout="constrained")
     axes = figure.subplots()
     for curve in data["curves"]["items"]:
-        if curve["group"] not in (best, "E"):
+        if curve["candidate_id"] not in (best, curve["against"]):
             continue
-        colour = TONES["certified"] if curve["group"] == best else "#4d5866"
+        colour = TONES["certified"] if curve["candidate_id"] == best else "#4d5866"
         mean, low, high = ([bound[part] for bound in curve["loss_bits"]] for part in ("mean", "low", "high"))
-        axes.plot(curve["sizes"], mean, marker="o", color=colour, label=f"network of {curve['group']}")
+        axes.plot(curve["sizes"], mean, marker="o", color=colour, label=f"network of {curve['name']}")
         axes.fill_between(curve["sizes"], low, high, color=colour, alpha=0.15, linewidth=0)
     axes.set(xscale="log", xlabel="labelled samples", ylabel="loss, bits a sample")
     ticks = sorted({size for curve in data["curves"]["items"] for size in curve["sizes"]})

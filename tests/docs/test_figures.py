@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
+from app.services.polar import STANDINGS
 from docs import figures, screenshots
 from tests.docs.blocks import pages_of
 from tests.docs.building import ROOT
@@ -29,6 +32,24 @@ def test_every_figure_is_drawn_and_shown(tmp_path: Path) -> None:
     assert drawn <= shown
     for path in tmp_path.glob("*.svg"):
         assert path.stat().st_size < screenshots.MOST_BYTES
+
+
+def keys_of(figure: Figure) -> set[str]:
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    return {text.get_text() for text in legend.get_texts()}
+
+
+def test_moves_are_coloured_by_the_bound_for_all_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded = json.loads((figures.RECORDED / "trefoil.json").read_text())
+    items = recorded["elements"]["items"]
+    assert all(item["defect"]["bound"] is not None for item in items), "recorded with bounds"
+    before = keys_of(figures.intervals())
+    within = next(item for item in items if item["defect"]["bound"] <= recorded["ranking"]["tolerance"])
+    within["defect"]["bound"] = 1.5 * recorded["ranking"]["tolerance"]
+    (tmp_path / "trefoil.json").write_text(json.dumps(recorded))
+    monkeypatch.setattr(figures, "RECORDED", tmp_path)
+    assert keys_of(figures.intervals()) - before == {STANDINGS["open"]}
 
 
 def test_photographs_are_small() -> None:
