@@ -84,7 +84,7 @@ def _template() -> Template:
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=ChainableUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(number=number, percent=percent, span=span, moment=moment)
+    environment.filters.update(number=number, percent=percent, span=span, moment=moment, fixed=fixed)
     return environment.get_template("report.html")
 
 
@@ -117,6 +117,11 @@ def number(value: Any, digits: int = 3) -> str:
         return "–"
     text = f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}g}"
     return text.replace("-", "−")
+
+
+def fixed(value: Any) -> str:
+    """A number with two decimals, so that what is added up on paper adds up; a dash for none."""
+    return f"{value:z,.2f}".replace("-", "−") if isinstance(value, int | float) else "–"
 
 
 def percent(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from html.parser import HTMLParser
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from app.db.tables import Trial
 from app.schemas.evidence import SearchEvidence
 from app.services import report
 from app.services.hasse import WIDEST, arrange
@@ -50,17 +52,38 @@ def test_a_report_stands_alone_and_says_the_answer_first(client: TestClient, row
     assert page.text.index("Quarter turns.") < page.text.index("Candidates, best first") < page.text.index("Methods")
     for said in ("✓ certified", "90.0 %", "r90", "1,234", "0.01 (−0.01 to 0.03)", "at most 0.04", "0.9 (0.85 to 0.95)"):
         assert said in page.text
-    row = client.get(f"/v1/searches/{rows.search(state='done')}/ranking").json()["items"][0]
-    assert f"{report.number(row['consistency_term'], 2)} −" in page.text
 
 
-@pytest.mark.parametrize("weights", [{}, {"accuracy": 0.0, "consistency": 2.5, "complexity": 0.5}])
-def test_what_is_printed_beneath_a_score_sums_to_it(weights: dict[str, float]) -> None:
-    row = {"accuracy_term": 0.4, "consistency_term": -7.5, "complexity_term": 3.0}
-    parts = report.weighted_terms(row, weights)
-    assert parts is not None
-    assert sum(parts) == pytest.approx(Terms(0.4, -7.5, 3.0).score(weights))
-    assert report.weighted_terms({**row, "accuracy_term": None}, weights) is None
+@pytest.mark.parametrize(
+    ("found", "weights"),
+    [
+        (Terms(0.7312, -4.2149, 1.0), {}),
+        (Terms(0.7312, 1.5, 2.5), {"accuracy": 3.0, "complexity": 0.1}),
+        (Terms(0.004, -2043.1, 0.0), {"accuracy": 0.0, "consistency": 0.5}),
+    ],
+)
+def test_what_is_printed_beneath_a_score_sums_to_it(
+    client: TestClient, rows: Rows, found: Terms, weights: dict[str, float]
+) -> None:
+    request = {"candidates": ["T"], "tolerance": 0.05, "weights": weights}
+    search = rows.search(state="done", candidates=("T",), request=request)
+    with rows.writer.begin() as session:
+        trial = session.query(Trial).where(Trial.search_id == search).one()
+        trial.score = found.score(weights)
+        terms = {f"{name}_term": getattr(found, name) for name in ("accuracy", "consistency", "complexity")}
+        trial.evidence = {**(trial.evidence or {}), **terms}
+    page = client.get(f"/v1/searches/{search}/report").text
+    said = re.search(r'<td class="n">([−\d.,]+)<br><span class="quiet">([−+ \d.,]+)</span>', page)
+    assert said is not None
+    plain = " ".join(said.groups()).replace("− ", "-").replace("−", "-").replace(",", "")
+    total, *printed = [float(n) for n in re.findall(r"-?[\d.]+", plain)]
+    assert len(printed) == 3
+    assert total == pytest.approx(found.score(weights), abs=0.005)
+    assert sum(printed) == pytest.approx(total, abs=0.02)
+
+
+def test_a_candidate_that_was_not_ranked_has_no_terms() -> None:
+    assert report.weighted_terms({"accuracy_term": 0.5}, {}) is None
 
 
 def test_the_template_of_the_report_is_read_once(client: TestClient, rows: Rows) -> None:
