@@ -34,6 +34,7 @@ RUNS: tuple[tuple[str, tuple[str, ...], str], ...] = (
         "--output",
     ),
     ("evidence.vectors", ("--tasks", "20", "--processes", "1"), "--output"),
+    ("evidence.inducing", ("--parts", "strong", "--seeds", "1", "--processes", "1"), "--output"),
     ("evidence.spectra", ("--truths", "C4,none", "--n", "300", "--epochs", "5"), "--output"),
     ("evidence.order", ("--tasks", "1"), "--output"),
     ("evidence.scoreboard", ("--families", "kernels", "--seeds", "0-19", "--minutes", "1"), "--folder"),

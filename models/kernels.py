@@ -45,6 +45,10 @@ class Kernel(Protocol):
         """K_G(a_i, b_j), (len(a) * width, len(b) * width)."""
         ...
 
+    def diagonal(self, a: Tensor, length: float) -> Tensor:
+        """The diagonal of K_G(a, a), (len(a) * width,)."""
+        ...
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -100,6 +104,15 @@ class AveragedKernel:
         constant = torch.kron(torch.ones(len(a), n, dtype=torch.float64), self.fixed)
         return torch.cat(rows) + _CONSTANT * constant
 
+    def diagonal(self, a: Tensor, length: float) -> Tensor:
+        order, d = self.acting.group.order, a.shape[1]
+        rows = []
+        for part in a.split(max(1, _CHUNK // (order * d))):
+            squares = ((self.prepare(part) - (part - self.shift) @ self.scale.T) ** 2).sum(2)
+            terms = _matern(squares, length * math.sqrt(d))
+            rows.append(torch.einsum("ga,gpp->ap", terms, self.rho) / order)
+        return (torch.cat(rows) + _CONSTANT * self.fixed.diagonal()).reshape(-1)
+
 
 class SphereKernel:
     """All rotations (with or without mirrors) of one vector of n >= 3 components, labels staying put.
@@ -136,6 +149,11 @@ class SphereKernel:
             total += float(density) * _matern(near + 2.0 * (1.0 - float(cosine)) * product, width)
         return total + _CONSTANT
 
+    def diagonal(self, a: Tensor, length: float) -> Tensor:
+        squares = (a / self.scale)[:, self.vector].square().sum(1)
+        chords = torch.outer(squares, torch.from_numpy(2.0 * (1.0 - self.cosines)))
+        return _matern(chords, length * math.sqrt(a.shape[1])) @ torch.from_numpy(self.density) + _CONSTANT
+
 
 class SortedKernel:
     """All permutations within sets of scalar items, labels staying put: the kernel of the sorted values.
@@ -158,6 +176,9 @@ class SortedKernel:
     def between(self, a: Tensor, prepared: Tensor, length: float) -> Tensor:
         width = length * math.sqrt(a.shape[1])
         return _matern(_squared_distances(self._sorted(a), prepared), width) + _CONSTANT
+
+    def diagonal(self, a: Tensor, length: float) -> Tensor:
+        return torch.full((len(a),), 1.0 + _CONSTANT, dtype=torch.float64)
 
     def _sorted(self, x: Tensor) -> Tensor:
         out = x / self.scale
@@ -265,14 +286,27 @@ def evidence(kernel: Kernel, x: Tensor, y: Tensor, *, shared: bool = False) -> E
         values, vectors = torch.linalg.eigh(kernel.between(x, prepared, length))
         squares = (vectors.T @ columns) ** 2
         scores.append(noise_scores(values.clamp_min(0.0), squares, torch.zeros_like(squares[0]), len(columns), shared))
-    grid = torch.stack(scores)
-    best = int(grid.argmax())
-    average = float(torch.logsumexp(grid.flatten(), 0)) - math.log(grid.numel())
-    return Evidence(average, LENGTHS[best // len(NOISES)], float(NOISES[best % len(NOISES)]))
+    return over_grid(torch.stack(scores), NOISES)
 
 
-def noise_scores(values: Tensor, squares: Tensor, rest: Tensor, m: int, shared: bool) -> Tensor:
-    """Log marginal likelihood of p columns of m numbers at each of the noises, (noises,).
+def over_grid(scores: Tensor, noises: Tensor) -> Evidence:
+    """The evidence from log marginal likelihoods (lengths, noises)."""
+    best = int(scores.argmax())
+    average = float(torch.logsumexp(scores.flatten(), 0)) - math.log(scores.numel())
+    return Evidence(average, LENGTHS[best // len(noises)], float(noises[best % len(noises)]))
+
+
+def noise_scores(
+    values: Tensor,
+    squares: Tensor,
+    rest: Tensor,
+    m: int,
+    shared: bool,
+    *,
+    noises: Tensor = NOISES,
+    lost: Tensor | float = 0.0,
+) -> Tensor:
+    """Log marginal likelihood of p columns of m numbers at each of the noises, (noises,), less what each has `lost`.
 
     `values` (r,): the covariance's eigenvalues other than zero; `squares` (r, p): squared projections of the columns on
     their vectors; `rest` (p,): what is left of the columns' squared norms. Columns of zeros (a class that none of the
@@ -280,17 +314,17 @@ def noise_scores(values: Tensor, squares: Tensor, rest: Tensor, m: int, shared: 
     """
     told = squares.sum(0) + rest > _NOTHING * m
     if not told.any():
-        return torch.zeros_like(NOISES)
+        return torch.zeros_like(noises)
     if not shared:
         squares, rest = squares[:, told], rest[told]
     p = squares.shape[1]
-    spectra = values[None] + NOISES[:, None]  # (noises, r)
-    sums = (1.0 / spectra) @ squares + rest / NOISES[:, None]  # (noises, p)
+    spectra = values[None] + noises[:, None]  # (noises, r)
+    sums = (1.0 / spectra) @ squares + rest / noises[:, None]  # (noises, p)
     if shared:
         fit = -0.5 * m * p * (torch.log(2.0 * torch.pi * sums.sum(1) / (m * p)) + 1.0)
     else:
         fit = -0.5 * m * (torch.log(2.0 * torch.pi * sums / m) + 1.0).sum(1)
-    return fit - 0.5 * p * (torch.log(spectra).sum(1) + (m - len(values)) * torch.log(NOISES))
+    return fit - p * (0.5 * (torch.log(spectra).sum(1) + (m - len(values)) * torch.log(noises)) + lost)
 
 
 class Regressor:

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.groups.action import is_family
+from models.groups.action import is_family, is_trivial
 from models.groups.finite import FloatArray
+from models.inducing import Bound, evidence_bound
 from models.kernels import Evidence, Kernel, Regressor, evidence, group_kernel
 from workers.folds import IntArray
 from workers.samples import Samples, constant_loss, labels_move
@@ -19,19 +20,25 @@ from workers.witnesses import Predictor, Testimony, bits, squared, testimony, va
 
 _EVIDENCE_ROWS = 1500  # the cost is that of a few eigendecompositions
 _WITNESS_ROWS = 1200
-_WORK = 160_000_000  # squared rows times elements of the largest group
+_WORK = 160_000_000  # pairs of samples that are compared, times elements of the largest group
+_BOUND_ROWS = 20_000
+_INDUCING = 800  # points for the group that moves nothing
+_FEW_INDUCING = 100  # for the largest groups
+_LOST = 15.0  # bits that the bound for no group may lose at most, else the evidence of fewer samples is the better one
 _FAMILY_ORDER = 128  # terms in the averages that stand for families
 _LEAST = 0.01  # probability that the process gives the least likely class, before normalisation
 
 
 @dataclass(frozen=True)
 class KernelSaid:
-    """`log2_evidence` (bits) of the candidate's group, on `rows` samples; `noise`: share of the targets' variance that
-    the process takes for noise; its testimony, where there are few enough samples for that too."""
+    """`log2_evidence` (bits) of the candidate's group, on `rows` samples, exact (0) or from so many `inducing` points;
+    `noise`: share of the targets' variance that the process takes for noise; its testimony, where there are few enough
+    samples for that too."""
 
     log2_evidence: float
     noise: float
     rows: int
+    inducing: int
     classification: bool
     testimony: Testimony | None
 
@@ -41,6 +48,7 @@ class KernelSaid:
             "log2_evidence": self.log2_evidence,
             "kernel_noise": self.noise,
             "kernel_rows": self.rows,
+            "kernel_inducing": self.inducing,
             "kernel_task": "classification" if self.classification else "regression",
         }
 
@@ -51,7 +59,8 @@ def kernel_said(samples: Samples, job: dict[str, Any], spec: dict[str, Any], bli
     Classes are regressed on as orthonormal contrasts of indicators: a quasi-likelihood, since Laplace's approximation
     would cost a Newton iteration for every point of the grid, and the combination is calibrated on planted classes
     anyway. All candidates of a search see the same samples: one of each cluster, at most 1,500, fewer where a group is
-    large. None where the data are no vectors, or the group has no kernel (`models.kernels.group_kernel`).
+    large; or up to 20,000, where there are twice as many and a bound of the evidence is tight. None where the data are
+    no vectors, or the group has no kernel (`models.kernels.group_kernel`).
     """
     if spec["domain"] != "vector":
         return None
@@ -61,13 +70,36 @@ def kernel_said(samples: Samples, job: dict[str, Any], spec: dict[str, Any], bli
         return None
     moving = labels_move(job["plan"])
     y = numeric_targets(samples, basis)
-    rows = _rows(samples, job["plan"], y.shape[1] if moving else 1, int(job["request"].get("seed") or 0))
-    found = _Process(spec, x, y, basis, moving).evidence(rows)
+    plan, components = job["plan"], y.shape[1] if moving else 1
+    seed = int(job["request"].get("seed") or 0)
+    process = _Process(spec, x, y, basis, moving)
+    few = _most_rows(plan, components)
+    rows = _rows(samples, _most_bound_rows(plan, components), seed)
+    points = inducing_points(next(_order(n) for n in plan["nodes"] if n["spec"] == spec), components)
+    found: Evidence | None = None
+    if len(rows) >= 2 * few:
+        found = _bound(process, rows, points, inducing_points(1, components), seed)
+    if found is None:
+        rows, points = _rows(samples, few, seed), 0
+        found = process.evidence(rows)
     said = None
-    if len(x) <= min(_WITNESS_ROWS, _most_rows(job["plan"], y.shape[1] if moving else 1)):
+    if len(x) <= min(_WITNESS_ROWS, few):
         said = _testimony(samples, job, spec, blind, x, y, basis, moving)
     noise = found.noise / (1.0 + found.noise)
-    return KernelSaid(found.log_evidence / math.log(2.0), noise, len(rows), samples.classification, said)
+    return KernelSaid(found.log_evidence / math.log(2.0), noise, len(rows), points, samples.classification, said)
+
+
+def _bound(process: _Process, rows: IntArray, points: int, most: int, seed: int) -> Bound | None:
+    """The bound of the evidence from so many `points`, `most` for the group that moves nothing.
+
+    None where that group's bound is loose, as every candidate finds alike: its process has the most to tell.
+    """
+    order = np.random.default_rng([seed, 5]).permutation(rows)
+    trivial = {**process.spec, "kind": "permutation", "coordinates": [0], "x": [], "y": None}
+    reference = replace(process, spec=trivial).bound(rows, order[:most])
+    if reference.lost > _LOST * math.log(2.0):
+        return None
+    return reference if is_trivial(process.spec) else process.bound(rows, order[:points])
 
 
 def _testimony(
@@ -121,6 +153,10 @@ class _Process:
         x, y = self.x[rows], self.y[rows]
         return evidence(self.kernel(x), x, centred(y, self.moving), shared=self.moving)
 
+    def bound(self, rows: IntArray, points: IntArray) -> Bound:
+        x, y = self.x[rows], self.y[rows]
+        return evidence_bound(self.kernel(x), x, centred(y, self.moving), self.x[points], shared=self.moving)
+
     def fitted(self, rows: IntArray, found: Evidence) -> Predictor:
         """Its mean, or for classes the logarithms of its mean indicators, kept positive and normalised."""
         x, y = self.x[rows], self.y[rows]
@@ -159,16 +195,35 @@ def centred(y: Tensor, moving: bool) -> Tensor:
     return y if moving else y - y.mean(0)
 
 
+def _order(node: dict[str, Any]) -> int:
+    """Terms in the average over a node's group."""
+    return _FAMILY_ORDER if is_family(node["spec"]) else int(node["order"])
+
+
 def _most_rows(plan: dict[str, Any], components: int) -> int:
-    """Samples that every candidate of the plan can afford."""
-    order = max(_FAMILY_ORDER if is_family(n["spec"]) else int(n["order"]) for n in plan["nodes"])
+    """Samples whose exact evidence every candidate of the plan can afford."""
+    order = max(_order(n) for n in plan["nodes"])
     return min(_EVIDENCE_ROWS // components, int(math.sqrt(_WORK / order)))
 
 
-def _rows(samples: Samples, plan: dict[str, Any], components: int, seed: int) -> IntArray:
+def inducing_points(order: int, components: int) -> int:
+    """Inducing points for a group of so many terms.
+
+    Each stands for all that the group makes of it, so that larger groups with fewer points lose as much as none does.
+    """
+    return max(_INDUCING // order, _FEW_INDUCING) // components
+
+
+def _most_bound_rows(plan: dict[str, Any], components: int) -> int:
+    """Samples for which every candidate of the plan can afford the bound."""
+    compared = max(_order(n) * inducing_points(_order(n), components) for n in plan["nodes"])
+    return min(_BOUND_ROWS // components, _WORK // (compared * components))
+
+
+def _rows(samples: Samples, most: int, seed: int) -> IntArray:
     """The samples that all candidates of the plan see; label actions were chosen to fit those set aside."""
     free = np.arange(len(samples.cluster)) if samples.aside is None else np.flatnonzero(~samples.aside)
-    return free[drawn(samples.cluster[free], _most_rows(plan, components), seed)]
+    return free[drawn(samples.cluster[free], most, seed)]
 
 
 def drawn(cluster: IntArray, most: int, seed: int) -> IntArray:

@@ -101,7 +101,7 @@ def _cubic(x: Array, w: Array) -> Array:
     return np.asarray((x @ w[:3].T + 0.5).prod(1) + (x @ w[3]) ** 2 + 2.0 * (x @ w[4]))
 
 
-def _inputs(rng: np.random.Generator, kind: str, n: int, d: int) -> Array:
+def draw_inputs(rng: np.random.Generator, kind: str, n: int, d: int) -> Array:
     if kind == "normal":
         return rng.normal(size=(n, d))
     if kind == "uniform":
@@ -124,11 +124,11 @@ def draw(seed: int) -> Task:
             candidates = [{**c, "labels": "swap"} if "labels" in c else c for c in candidates]
         _, plan = planned(candidates, d, task, 2 if task == "classification" else None)
         truth = int(rng.integers(len(plan["nodes"])))
-        function = _planted(rng, plan, truth, d, task)
-        many = _inputs(rng, inputs, 2000, d)
-        if function is None or not _firm(function, many, plan, truth, task):
+        function = planted_function(rng, plan, truth, d, task)
+        many = draw_inputs(rng, inputs, 2000, d)
+        if function is None or not firm(function, many, plan, truth, task):
             continue
-        x = _inputs(rng, inputs, n, d).astype(np.float32)
+        x = draw_inputs(rng, inputs, n, d).astype(np.float32)
         y = function(x.astype(float)) + noise * rng.normal(size=n)
         if task == "classification":
             y = (y > 0).astype(np.int64)
@@ -139,7 +139,7 @@ def draw(seed: int) -> Task:
         return Task(kind, task, d, n, noise, inputs, x, y, plan, truth, function)
 
 
-def _planted(rng: np.random.Generator, plan: dict[str, Any], truth: int, d: int, task: str) -> Function | None:
+def planted_function(rng: np.random.Generator, plan: dict[str, Any], truth: int, d: int, task: str) -> Function | None:
     """A random function averaged over the planted group with its label action; unit spread, classes in balance."""
     inner = random_function(rng, d)
     acting = from_spec(plan["nodes"][truth]["spec"])
@@ -166,7 +166,7 @@ def _planted(rng: np.random.Generator, plan: dict[str, Any], truth: int, d: int,
     return lambda x: (averaged(x) - centre) / spread
 
 
-def _firm(function: Function, x: Array, plan: dict[str, Any], truth: int, task: str) -> bool:
+def firm(function: Function, x: Array, plan: dict[str, Any], truth: int, task: str) -> bool:
     f = function(x)
     for c, actions in enumerate(class_actions(plan)):
         if c in plan["nodes"][truth]["classes"]:

@@ -68,6 +68,17 @@ def test_kernels_are_covariances_whose_predictions_turn_with_x(candidates, d, na
         assert torch.allclose(turned, transform_outputs(fitted(new), action), atol=1e-5)
 
 
+@pytest.mark.parametrize(("candidates", "d", "name", "labels"), MOVING)
+@pytest.mark.parametrize("length", LENGTHS)
+def test_the_diagonal_is_that_of_the_covariances(candidates, d, name, labels, length):
+    planned = plan([{"group": "S7", "on": list(range(7))}] if name == "S7" else candidates, d, **labels)
+    x = vectors(np.random.default_rng(6), 40, d) * 2.0 + 0.5
+    for one in planned["nodes"]:
+        kernel = group_kernel(one["spec"], x, None)
+        gram = kernel.between(x, kernel.prepare(x), length)
+        assert torch.allclose(kernel.diagonal(x, length), gram.diagonal(), atol=1e-6)
+
+
 @pytest.mark.parametrize("offset", [3.0, 1e6])
 @pytest.mark.parametrize("group", ["Flips", "S3", "SO(n)"])
 def test_kernels_of_samples_far_from_the_origin_are_covariances(group, offset):
