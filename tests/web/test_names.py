@@ -31,7 +31,7 @@ def test_a_finished_search_names_both(service: Service, search_id: str, open_pag
     assert sorted(names(page, "#ranking .disclose")) == sorted(names(page, "#curves th")) == ["D2", CENTRED]
     titles = names(page, "#curves .curve title")
     assert {title.split(":")[0] for title in titles} == {"D2", CENTRED}
-    assert sorted(names(page, "#elements tr[data-element=r180] .groups > span")) == ["D2", CENTRED]
+    assert sorted(names(page, "#elements tr[data-key=r180] .groups > span")) == ["D2", CENTRED]
     page.locator(f'svg.lattice .node[aria-label*=": {CENTRED}, "]').click()
     expect(page.locator("#chosen h3")).to_contain_text(CENTRED)
 

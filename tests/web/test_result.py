@@ -233,6 +233,10 @@ def test_turns_and_mirrors_are_drawn_where_they_point(service: Service, search_i
     assert abs(x) < 2
     assert 0 <= y < 12, "what loses nothing stands in the middle"
     expect(turns.locator(".d-beyond")).to_have_count(1)
+    stroke = turns.locator('[data-element="r90"] path.bound').first.bounding_box()
+    assert stroke is not None
+    assert stroke["height"] > 5, "the bound to the right ends in a stroke across its ray"
+    expect(page.locator("#polar .keys")).to_contain_text("the bound for all at once")
     assert "mirror x → -x 0.006, within the tolerance" in str(mirrors.get_attribute("aria-label"))
 
 
