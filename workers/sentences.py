@@ -38,7 +38,7 @@ def summary(plan: dict[str, Any], found: Decision, more: MoreData | None) -> str
     elif verdict.name == "approximate":
         first = f"This data is nearly symmetric under {_named(node)}: {verdict.reason} ({sure})"
     elif verdict.name == "refuted":
-        first = f"No candidate fits: even the likeliest, {_named(node)}, is refuted: {verdict.reason} ({sure})"
+        first = f"Even the likeliest group, {_named(node)}, is refuted: {verdict.reason} ({sure})"
     else:
         first = f"{verdict.name.capitalize()}: {_named(node)}, fits best ({sure}), but {verdict.reason}"
     clauses = [_next_larger(plan, found, best), _rivals(plan, found, best)]

@@ -303,7 +303,7 @@ def test_every_verdict_is_an_answer(service: Service, open_page: OpenPage, verdi
     said = {
         "certified": "This data is symmetric under D2: 93 % sure",
         "approximate": "This data is nearly symmetric under D2: 93 % sure",
-        "refuted": "No candidate fits: even the likeliest, D2, is refuted.",
+        "refuted": "Even the likeliest group, D2, is refuted.",
         "untested": "Untested: D2 fits best, but this data never shows the moved samples.",
         "undetermined": "Undetermined: D2 fits best, but this data does not decide it.",
     }

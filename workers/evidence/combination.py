@@ -73,7 +73,7 @@ def or_nearly(bits: Mapping[int, float], above: Sequence[Collection[int]], chanc
 
     By position: log2 of (1 - chance) 2^k + chance * mean of 2^k over the groups above (`above[position]`). Averaging
     over a group that is broken faintly smooths away more noise than signal unless samples are very many: that a group
-    gains most does not rule out its subgroups. `chance` bounds how far it speaks against them.
+    gains most does not rule out its subgroups: it speaks against one by at most log2 (number above it / chance) bits.
     """
     found = {}
     for position, own in bits.items():

@@ -59,7 +59,7 @@ function opening(best, item, ranking) {
     case "undetermined":
       return ["Undetermined: ", group, " fits best, but this data does not decide it"];
     default:
-      return ["No candidate fits: even the likeliest, ", group, ", is refuted"];
+      return ["Even the likeliest group, ", group, ", is refuted"];
   }
 }
 
