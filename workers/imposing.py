@@ -43,12 +43,15 @@ def imposed(plan: dict[str, Any], done: Trials, evidence: Sequence[ClassEvidence
     """What is known of imposing the groups of the trials that are done; `evidence`: of the plan's classes."""
     metrics = [t["metrics"] for _, t in sorted(done.items())]
     if done and plan["nodes"][0]["spec"]["domain"] == "image2d":
-        bits = _feature_bits(plan, done, {c for c, e in enumerate(evidence) if e.support == "not_shown"})
+        bits = _feature_bits(done)
         # Held-out labels were explained or not, whether or not the network itself beat the best constant.
         kind: Kind = "none" if bits is None else "features"
         weights = weights_for(kind, images=True)
         if bits is not None:
-            bits = or_nearly(bits, above(plan), weights.faint)
+            # Features of poses that the data does not show mean nothing, neither for their groups nor for subgroups.
+            unshown = {c for c, e in enumerate(evidence) if e.support == "not_shown"}
+            seen = {p: k for p, k in bits.items() if not unshown & set(plan["nodes"][p]["classes"])}
+            bits = dict.fromkeys(bits, 0.0) | or_nearly(seen, above(plan), weights.faint)
         return Imposed(bits, 1.0, True, weights)
     if not done or not is_trivial(plan["nodes"][min(done)]["spec"]) or any("log2_evidence" not in m for m in metrics):
         return Imposed(None, 1.0, False, weights_for("none"))
@@ -58,18 +61,13 @@ def imposed(plan: dict[str, Any], done: Trials, evidence: Sequence[ClassEvidence
     return Imposed(bits, kernel_trust(metrics), kernel_signal(metrics), weights_for(kind))
 
 
-def _feature_bits(plan: dict[str, Any], done: Trials, unshown: set[int]) -> dict[int, float] | None:
-    """The bits of read-outs for each candidate, from the trials without symmetry; None where one has none.
-
-    Features of poses that the data does not show mean nothing: groups with such elements (`unshown` classes) get 0.
-    """
+def _feature_bits(done: Trials) -> dict[int, float] | None:
+    """The bits of read-outs for each candidate, from the trials without symmetry; None where one has none."""
     found: dict[int, float] = {}
     for trial in done.values():
         said = trial["metrics"].get("features", {}).get("log2_evidence", [])
         found |= {p: float(bits) for p, bits in enumerate(said) if bits is not None and p in done}
-    if set(found) != set(done):
-        return None
-    return {p: 0.0 if unshown & set(plan["nodes"][p]["classes"]) else bits for p, bits in found.items()}
+    return found if set(found) == set(done) else None
 
 
 @dataclass(frozen=True)

@@ -226,7 +226,7 @@ def _row(
     members = [decided.evidence[c] for c in node["classes"] if decided.evidence[c].defect.known]
     worst = max(members, key=lambda m: m.defect.value, default=None)
     nothing_to_fail = {"value": 0.0, "low": 0.0, "high": 0.0, "bound": 0.0}
-    own = _defect(worst, decided.quantile) if worst else _UNTESTED if node["classes"] else nothing_to_fail
+    own = _defect(worst, decided.quantile) if worst else dict(_UNTESTED) if node["classes"] else nothing_to_fail
     copied = (
         "accuracy",
         "r2",
@@ -266,7 +266,7 @@ def _row(
 def _defect(found: ClassEvidence, quantile: float) -> dict[str, float | None]:
     """The defect with its own interval, and the bound for all at once where the element is one of those tested."""
     if not found.defect.known:
-        return _UNTESTED
+        return dict(_UNTESTED)
     low, high = found.defect.interval()
     bound = None if found.support == "not_shown" else found.defect.bound(quantile)
     return {"value": found.defect.value, "low": low, "high": high, "bound": bound}

@@ -59,7 +59,10 @@ def test_poses_that_the_data_does_not_show_say_nothing():
     found = imposed(plan, trials_with(plan, [0.0, 5.0, 5.0, 5.0, 5.0]), evidence(plan, [half_turn]))
     silent = {p for p, bits in found.bits.items() if abs(bits) < 1e-12}
     assert silent == {positions(plan)[name] for name in ("C2", "D2")}
-    assert found.bits[positions(plan)["T"]] < 1.0
+    where = positions(plan)
+    refuted = {where["T"]: 0.0, where["C2"]: 5.0, where["D1"]: -50.0, where["D1y"]: 5.0, where["D2"]: 5.0}
+    found = imposed(plan, trials_with(plan, [refuted[p] for p in range(5)]), evidence(plan, [half_turn]))
+    assert found.bits[where["D1"]] == -50.0, "D2, whose half turn is not shown, does not speak for its subgroups"
 
 
 def test_vectors_without_kernels_keep_their_own_weights():
