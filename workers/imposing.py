@@ -92,6 +92,7 @@ def paired_losses(plan: dict[str, Any], done: Trials) -> dict[int, Paired]:
     """
     upper = above(plan)
     losses = {p: _bits_lost(t) for p, t in done.items() if "spared" not in t["metrics"] and "base.npy" in t["arrays"]}
+    losses = {p: lost for p, lost in losses.items() if np.isfinite(lost).all()}  # a network that overflowed has none
     found = {}
     for p, own in losses.items():
         under = [q for q in losses if p in upper[q] and losses[q].shape == own.shape]

@@ -10,13 +10,16 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from app.errors import PROBLEM_JSON
 
 
-def _no_nul(text: str) -> str:
+def _storable(text: str) -> str:
+    """What every database holds and every answer can say: JSON can name characters that are neither."""
     if "\0" in text:
         raise ValueError("NUL characters are not allowed")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("half a surrogate pair is no text: send the whole character")
     return text
 
 
-Text = Annotated[str, AfterValidator(_no_nul)]
+Text = Annotated[str, AfterValidator(_storable)]
 SearchId = Annotated[
     str, Path(max_length=64, description="Id of a search.", examples=["sr_019ac1f0d3b2f1e2d3c4b5a697"])
 ]

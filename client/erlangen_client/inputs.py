@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path
@@ -48,7 +48,8 @@ def prepare(x: Any, y: Any, options: Mapping[str, Any], folder: Path) -> Prepare
 def _file(path: Path, y: Any, form: dict[str, str], roles: Mapping[str, Any], folder: Path) -> Prepared:
     form = form | {name: _text(value, name) for name, value in roles.items()}
     if y is not None:
-        form["target"] = _text(y, "y") if isinstance(y, str) else ",".join(_text(name, "y") for name in y)
+        names = [y] if isinstance(y, str) or not isinstance(y, Iterable) else y
+        form["target"] = ",".join(_text(name, "y") for name in names)
     if path.is_dir():
         return Prepared(_zip_of(path, folder), f"{_said(path.resolve().name)}.zip", form)
     if not path.is_file():
@@ -97,7 +98,10 @@ def _frame(frame: Any, y: Any, form: dict[str, str], roles: Mapping[str, Any], f
         raise InputError("Of several target columns none may have a comma in its name.")
     form = form | {"target": ",".join(names)}
     for role, value in roles.items():
-        (form[role],) = _columns(frame, value, role)
+        columns = _columns(frame, value, role)
+        if len(columns) != 1:
+            raise InputError(f"{role} is one column, not {len(columns)}.")
+        form[role] = columns[0]
     if twice := [name for name, count in Counter(frame.columns).items() if count > 1]:
         raise InputError(f"The frame has more than one column {twice[0]!r}.")
     flags = [name for name, kind in frame.dtypes.items() if str(kind) in ("bool", "boolean") and name not in names]
@@ -119,8 +123,10 @@ def _columns(frame: Any, value: Any, role: str) -> list[str]:
             raise InputError(f"{role}: the frame has no column {missing[0]!r}; it has {', '.join(frame.columns)}.")
         return wanted
     values = _array(value, role)
-    if len(values) != len(frame):
-        raise InputError(f"{role} has {len(values)} rows, x has {len(frame)}.")
+    if not len(frame):
+        raise InputError("x has no rows.")
+    if _rows(values) != len(frame):
+        raise InputError(f"{role} has {_rows(values) or 'no'} rows, x has {len(frame)}.")
     parts = values.reshape(len(values), -1).T
     stem = str(getattr(value, "name", None) or role)
     made = [_free(frame, stem if len(parts) == 1 else f"{stem}{index}") for index in range(len(parts))]
@@ -141,12 +147,19 @@ def _arrays(x: Any, y: Any, form: dict[str, str], roles: Mapping[str, Any], fold
     arrays = {"x": _array(x, "x"), "y": _array(y, "y")} | {name: _array(part, name) for name, part in roles.items()}
     if arrays["x"].dtype.kind not in "biuf":
         raise InputError(f"x holds {arrays['x'].dtype}, not numbers.")
+    count = _rows(arrays["x"])
+    if not count:
+        raise InputError("x has no rows.")
     for name, values in arrays.items():
-        if values.ndim == 0 or len(values) != len(arrays["x"]):
-            raise InputError(f"{name} has {len(values) if values.ndim else 'no'} rows, x has {len(arrays['x'])}.")
+        if _rows(values) != count:
+            raise InputError(f"{name} has {_rows(values) or 'no'} rows, x has {count}.")
     path = folder / "arrays.npz"
     np.savez(path, allow_pickle=False, **arrays)
     return Prepared(path, f"{form.get('name', 'arrays')}.npz", form)
+
+
+def _rows(values: NDArray[Any]) -> int:
+    return len(values) if values.ndim else 0
 
 
 def _array(value: Any, name: str) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -165,6 +166,20 @@ def test_weights_are_finite(client: TestClient, rows: Rows, number: str) -> None
     content = f'{{"dataset_id": "{rows.dataset()}", "weights": {{"accuracy": {number}}}}}'
     response = client.post("/v1/searches", content=content, headers={"Content-Type": "application/json"})
     assert pointers(response) == ["/weights/accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"name": "a\ud800"}, "/name"),
+        ({"candidates": [{"group": "custom", "name": "\udfff", "generators": [[1, 0]]}]}, "/candidates/0/name"),
+    ],
+)
+def test_half_a_surrogate_pair_is_refused(client: TestClient, rows: Rows, change: dict[str, Any], pointer: str) -> None:
+    content = json.dumps({"dataset_id": rows.dataset(), **change})
+    response = client.post("/v1/searches", content=content, headers={"Content-Type": "application/json"})
+    assert pointers(response) == [pointer]
+    assert client.get("/v1/searches").json()["items"] == []
 
 
 def test_missing_and_deleted_data_sets(client: TestClient, rows: Rows) -> None:

@@ -102,6 +102,15 @@ def test_a_network_is_compared_with_its_largest_trained_subgroups(tmp_path):
     assert found[where["D4"]].bits == pytest.approx(0.175)
 
 
+def test_a_network_that_overflowed_is_compared_with_none(tmp_path):
+    plan = lattice("D4")
+    losses = {"T": np.ones(40), "C2": np.where(np.arange(40) < 3, np.nan, 1.0), "C4": np.full(40, 0.5)}
+    where, found = positions(plan), paired_losses(plan, trained(tmp_path, plan, losses))
+    assert where["C2"] not in found
+    assert found[where["C4"]].against == ("T",)
+    assert found[where["C4"]].bits == pytest.approx(0.5)
+
+
 def test_the_error_of_a_paired_loss_respects_clusters_and_folds(tmp_path):
     plan, rng = lattice("C2"), np.random.default_rng(1)
     gain = rng.normal(size=200)

@@ -84,10 +84,11 @@ def test_a_text_column_is_named(read: Read, make, filename: str) -> None:  # typ
     assert "Column 'city'" in detail
 
 
-def test_the_first_text_cell_is_named(read: Read) -> None:
-    cells: list[object] = [*range(7), "seven", *range(8, N)]
+@pytest.mark.parametrize("cell", ["seven", "7_0", "٧"])
+def test_the_first_text_cell_is_named(read: Read, cell: str) -> None:
+    cells: list[object] = [*range(7), cell, *range(8, N)]
     detail = refused(read, files.csv_table({"a": A, "b": cells, "label": LABEL}), target="label").detail
-    assert "Column 'b' is not numeric: row 7 (counting from 0) holds 'seven'" in detail
+    assert f"Column 'b' is not numeric: row 7 (counting from 0) holds {cell!r}" in detail
 
 
 def test_a_text_cell_far_down_is_named(read: Read) -> None:

@@ -86,6 +86,9 @@ def _header(path: Path) -> tuple[list[str], str]:
 
 
 def _is_number(text: str) -> bool:
+    """As Arrow reads numbers: Python's underscores and digits of other scripts are text to it."""
+    if "_" in text or not text.isascii():
+        return False
     try:
         float(text)
     except ValueError:
