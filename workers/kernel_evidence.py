@@ -24,7 +24,7 @@ _WORK = 160_000_000  # pairs of samples that are compared, times elements of the
 _BOUND_ROWS = 20_000
 _INDUCING = 800  # points for the group that moves nothing
 _FEW_INDUCING = 100  # for the largest groups
-_LOST = 15.0  # bits that the bound for no group may lose at most, else the evidence of fewer samples is the better one
+MOST_LOST = 8.0  # bits that the bound for no group may lose, else the evidence of fewer samples counts
 _FAMILY_ORDER = 128  # terms in the averages that stand for families
 _LEAST = 0.01  # probability that the process gives the least likely class, before normalisation
 
@@ -97,7 +97,7 @@ def _bound(process: _Process, rows: IntArray, points: int, most: int, seed: int)
     order = np.random.default_rng([seed, 5]).permutation(rows)
     trivial = {**process.spec, "kind": "permutation", "coordinates": [0], "x": [], "y": None}
     reference = replace(process, spec=trivial).bound(rows, order[:most])
-    if reference.lost > _LOST * math.log(2.0):
+    if reference.lost > MOST_LOST * math.log(2.0):
         return None
     return reference if is_trivial(process.spec) else process.bound(rows, order[:points])
 
