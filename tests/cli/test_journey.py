@@ -237,13 +237,31 @@ def test_nobody_there_is_told(file: Path) -> None:
 
 
 def test_a_file_is_searched_without_a_service(file: Path, tmp_path: Path) -> None:
-    before = set(processes())
-    page = tmp_path / "report.html"
-    answer = asked("search", file, "--local", "-c", "E,C2", *QUICK, "--report", page, url=None)
+    page, own = tmp_path / "report.html", {"TMPDIR": str(tmp_path)}
+
+    def served() -> list[str]:
+        """Its own services among those that run on this machine."""
+        return [line for pid, (_, line) in processes().items() if "serve" in line and _holds(pid, str(tmp_path))]
+
+    process = subprocess.Popen(
+        command("search", file, "--local", "-c", "E,C2", *QUICK, "--json", "--report", page),
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(None) | own,
+    )
+    wait_for(served, SECONDS, "a service of its own")
+    answer = json.loads(process.communicate(timeout=SECONDS)[0])
     assert answer["search"]["state"] == "done"
     assert "<html" in page.read_text()
-    left = [line for pid, (_, line) in processes().items() if pid not in before and "serve" in line]
-    assert left == []
+    assert served() == []
+
+
+def _holds(pid: int, text: str) -> bool:
+    """Whether a process that still runs has `text` in its environment."""
+    try:
+        return text.encode() in Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
