@@ -189,6 +189,9 @@ def test_every_verdict_is_explained_where_it_is_pressed(service: Service, search
         terms.nth(number).click()
         expect(page.locator("#gloss")).to_be_visible()
         expect(page.locator("#gloss strong")).to_have_text(verdict.capitalize())
+    page.mouse.wheel(0, 40)
+    page.wait_for_function("scrollY > 0")
+    expect(page.locator("#gloss")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("#gloss")).to_be_hidden()
 

@@ -53,6 +53,7 @@ export const GLOSSARY = {
 
 const TIP = "gloss";
 let shownFor = null;
+let pressed = null;
 
 // The id of the words that describe a term.
 export const described = (key) => `${TIP}-${key}`;
@@ -88,14 +89,16 @@ function showTip(tip, anchor, hint = null) {
   tip.showPopover();
   place(tip, anchor);
   shownFor = anchor;
+  pressed = null;
 }
 
-// Whether the tip belongs to what the keyboard is at: then it stays when the pointer rests elsewhere or the page scrolls.
-const isHeld = () => shownFor && shownFor === document.activeElement && shownFor.matches(":focus-visible");
+// Whether the tip belongs to what the keyboard is at, or was pressed: then it stays when the pointer rests elsewhere or the
+// page scrolls.
+const isHeld = () => shownFor && (shownFor === pressed || (shownFor === document.activeElement && shownFor.matches(":focus-visible")));
 
 function hideTip(tip) {
   if (shownFor) tip.hidePopover();
-  shownFor = null;
+  shownFor = pressed = null;
 }
 
 // Once a page: the popover, the descriptions, and what shows and hides it.
@@ -126,6 +129,7 @@ export function installGlossary() {
     const anchor = anchorOf(event);
     if (anchor && anchor !== shownFor) showTip(tip, anchor);
     else if (!anchor) hideTip(tip);
+    pressed = anchor;
   });
   document.addEventListener("keydown", (event) => event.key === "Escape" && hideTip(tip));
   const onscroll = () => (isHeld() ? place(tip, shownFor) : hideTip(tip));
