@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.kernels import noise_scores
+from models.kernels import noise_scores, regressor_scores
 
 # Prior variance of the weights of features beside that of the network's own outputs, which the training chose.
 _SHARES = (0.0, 1.0 / 16.0, 0.25, 1.0)
@@ -45,12 +45,8 @@ def read_out_evidence(copies: Copies, y: Tensor, *, shared: bool) -> float:
     scores = [noise_scores(nothing[:, 0], nothing, (columns**2).sum(0), len(columns), shared)]
     for share in _SHARES:
         scale = torch.where(free, math.sqrt(share), 1.0).double()
-        values, vectors = torch.linalg.eigh(scale[:, None] * gram * scale)
-        kept = values > _SMALL * values[-1].clamp_min(1e-300)
-        values = values[kept]
-        squares = (vectors[:, kept].T @ (scale[:, None] * met)) ** 2 / values[:, None]
-        rest = ((columns**2).sum(0) - squares.sum(0)).clamp_min(0.0)
-        scores.append(noise_scores(values, squares, rest, len(columns), shared))
+        scaled = scale[:, None] * gram * scale
+        scores.append(regressor_scores(scaled, scale[:, None] * met, columns, _SMALL, shared))
     grid = torch.stack(scores)
     return float(torch.logsumexp(grid.flatten(), 0)) - math.log(grid.numel())
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.kernels import LENGTHS, Evidence, Kernel, noise_scores, over_grid
+from models.kernels import LENGTHS, Evidence, Kernel, over_grid, regressor_scores
 
 # Those of the exact evidence and greater ones. Many samples show signals that few do not; where the grid ends too soon
 # for these, groups gain, whose averaged functions are smaller.
@@ -56,18 +56,9 @@ def evidence_bound(kernel: Kernel, x: Tensor, y: Tensor, z: Tensor, *, shared: b
             met += features.T @ told
             rest = (kernel.diagonal(part, length) - features.square().sum(1)).clamp_min(0.0)
             lost += 0.5 * torch.log1p(rest / NOISES[:, None]).sum(1)
-        scores.append(_scores(gram, met, columns, lost, shared))
+        scores.append(regressor_scores(gram, met, columns, _SMALL, shared, noises=NOISES, lost=lost))
         losses.append(lost)
     grid = torch.stack(scores)
     found = over_grid(grid, NOISES)
     lost = torch.stack(losses).flatten()[int(grid.argmax())]
     return Bound(found.log_evidence, found.length, found.noise, float(lost) * columns.shape[1])
-
-
-def _scores(gram: Tensor, met: Tensor, columns: Tensor, lost: Tensor, shared: bool) -> Tensor:
-    values, vectors = torch.linalg.eigh(gram)
-    kept = values > _SMALL * values[-1:]
-    values = values[kept]
-    squares = (vectors[:, kept].T @ met) ** 2 / values[:, None]
-    rest = ((columns**2).sum(0) - squares.sum(0)).clamp_min(0.0)
-    return noise_scores(values, squares, rest, len(columns), shared, noises=NOISES, lost=lost)

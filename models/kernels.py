@@ -327,6 +327,19 @@ def noise_scores(
     return fit - p * (0.5 * (torch.log(spectra).sum(1) + (m - len(values)) * torch.log(noises)) + lost)
 
 
+def regressor_scores(gram: Tensor, met: Tensor, columns: Tensor, small: float, shared: bool, **others: Any) -> Tensor:
+    """`noise_scores` of columns (m, p) under a linear kernel on regressors X: `gram` = X^T X, `met` = X^T columns.
+
+    Eigenvalues below `small` of the largest are taken for zero; `others`: as for `noise_scores`.
+    """
+    values, vectors = torch.linalg.eigh(gram)
+    kept = values > small * values[-1:].clamp_min(1e-300)
+    values = values[kept]
+    squares = (vectors[:, kept].T @ met) ** 2 / values[:, None]
+    rest = ((columns**2).sum(0) - squares.sum(0)).clamp_min(0.0)
+    return noise_scores(values, squares, rest, len(columns), shared, **others)
+
+
 class Regressor:
     """The posterior mean of the process for targets y (n, p), at the length and noise of `found`."""
 

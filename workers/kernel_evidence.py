@@ -78,7 +78,8 @@ def kernel_said(samples: Samples, job: dict[str, Any], spec: dict[str, Any], bli
     points = inducing_points(next(_order(n) for n in plan["nodes"] if n["spec"] == spec), components)
     found: Evidence | None = None
     if len(rows) >= 2 * few:
-        found = _bound(process, rows, points, inducing_points(1, components), seed)
+        trivial = next(n["spec"] for n in plan["nodes"] if is_trivial(n["spec"]))
+        found = _bound(process, trivial, rows, points, inducing_points(1, components), seed)
     if found is None:
         rows, points = _rows(samples, few, seed), 0
         found = process.evidence(rows)
@@ -89,13 +90,14 @@ def kernel_said(samples: Samples, job: dict[str, Any], spec: dict[str, Any], bli
     return KernelSaid(found.log_evidence / math.log(2.0), noise, len(rows), points, samples.classification, said)
 
 
-def _bound(process: _Process, rows: IntArray, points: int, most: int, seed: int) -> Bound | None:
-    """The bound of the evidence from so many `points`, `most` for the group that moves nothing.
+def _bound(
+    process: _Process, trivial: dict[str, Any], rows: IntArray, points: int, most: int, seed: int
+) -> Bound | None:
+    """The bound of the evidence from so many `points`, `most` for the group that moves nothing, of spec `trivial`.
 
     None where that group's bound is loose, as every candidate finds alike: its process has the most to tell.
     """
     order = np.random.default_rng([seed, 5]).permutation(rows)
-    trivial = {**process.spec, "kind": "permutation", "coordinates": [0], "x": [], "y": None}
     reference = replace(process, spec=trivial).bound(rows, order[:most])
     if reference.lost > MOST_LOST * math.log(2.0):
         return None

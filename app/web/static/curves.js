@@ -3,6 +3,7 @@
 import { el, svg } from "./dom.js";
 import { candidateName, count, fixed, interval, mixed } from "./format.js";
 import { figure, term } from "./glossary.js";
+import { grid } from "./grid.js";
 
 const CHART = { width: 560, height: 240, left: 46, right: 26, top: 10, bottom: 34 };
 
@@ -92,6 +93,6 @@ export function curvesPanel(items, best) {
       chart(drawn, best),
       el("figcaption", { class: "keys" }, el("span", { class: "key key-best" }, "the best group"), el("span", { class: "key key-reference" }, "no symmetry"), el("span", { class: "key key-other" }, "others"), "bits a held-out sample against labels to learn from"),
     ),
-    el("table", { class: "cards" }, el("thead", {}, el("tr", {}, headings.map((heading) => el("th", { scope: "col" }, heading)))), el("tbody", {}, rows)),
+    grid(el("table", { class: "cards" }, el("thead", {}, el("tr", {}, headings.map((heading) => el("th", { scope: "col" }, heading)))), el("tbody", {}, rows)), "What each candidate is worth"),
   ];
 }

@@ -112,7 +112,7 @@ export function runningView() {
     settled.textContent = search.state === "queued" ? "" : `Settled so far: ${ended} trained${spared ? `, ${spared} spared because no verdict can change by them` : ""}. Verdicts follow when the last candidate has testified.`;
   }
 
-  function row(item) {
+  function row(item, apart) {
     const training = trainings.get(item.candidate_id);
     const last = lineOf(training).at(-1);
     const cell = (label, ...children) => el("td", { "data-label": label }, ...children);
@@ -120,7 +120,7 @@ export function runningView() {
     return el(
       "tr",
       { "data-key": item.candidate_id },
-      el("th", { scope: "row", title: item.title }, candidateName(item, mixed(items))),
+      el("th", { scope: "row", title: item.title }, candidateName(item, apart)),
       cell("State", item.spared ? el("span", { class: "badge", "data-term": "state" }, "spared") : badge(null, item.state), trying),
       cell("Epoch", last && !item.spared ? el("span", { class: "numbers" }, bar(item.state === "done" ? 1 : last[0] / training.epochs), figure("epoch", `${count(last[0])} of ${count(training.epochs)}`)) : "–"),
       cell("Held-out loss", last ? figure("held_out_loss", fixed(last[1])) : "–"),
@@ -135,7 +135,7 @@ export function runningView() {
       .map((item) => ({ name: shortName(item, apart), state: STATES[item.state] ? item.state : "done", line: lineOf(trainings.get(item.candidate_id)) }))
       .filter(({ line }) => line.length);
     drawing.replaceChildren(...(curves.length ? [chart(curves, Math.max(drawing.clientWidth, CHART.least)), el("p", { class: "quiet" }, "Held-out loss, in bits for classes and as the share of the variance for numbers, as the epochs pass. Strong: training now.")] : []));
-    refitRows(body, items.map(row));
+    refitRows(body, items.map((item) => row(item, apart)));
   }
 
   let waiting = null;

@@ -11,7 +11,7 @@ import { elementsTable } from "./elements.js";
 import { candidateName, centred, count, mixed, moment } from "./format.js";
 import { galleryPanel } from "./gallery.js";
 import { installGlossary } from "./glossary.js";
-import { grid, redrawGrids } from "./grid.js";
+import { redrawGrids } from "./grid.js";
 import { lattice } from "./lattice.js";
 import { lawsPanel } from "./laws.js";
 import { networkPanel } from "./network.js";
@@ -161,7 +161,6 @@ function drawFindings(items, curves, evidence) {
   const best = ranking.items.find((item) => item.candidate_id === bestId());
   const curved = curvesPanel(curves, bestId());
   byId("spectra").replaceChildren(...spectrumFigures(evidence.spectrum ?? [], ranking.tolerance));
-  for (const one of curved ?? []) if (one.matches("table")) grid(one, "What each candidate is worth");
   redrawGrids(byId("curves"), ...(curved ?? [el("p", { class: "quiet" }, "No learning curves: ", curves.find(({ cut }) => cut)?.cut ?? "none has two sizes", ".")]));
   redrawGrids(byId("laws"), ...lawsPanel(items, evidence.duplicates).filter(Boolean));
   show(byId("network-panel"), Boolean(isDone() && best && !best.spared && best.files?.length));
