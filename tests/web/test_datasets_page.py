@@ -60,11 +60,13 @@ def test_a_chosen_file_is_recognised_and_shown(service: Service, open_page: Open
 def test_the_file_is_chosen_by_keyboard(service: Service, open_page: OpenPage, tmp_path: Path) -> None:
     page = open_page(f"{service.url}/datasets")
     field = page.get_by_label("Drop a file here")
+    expect(field).to_be_enabled()  # the page has drawn it, so no Tab goes past the place where it will be
     page.get_by_role("button", name="Colours").focus()
     for _ in range(10):  # past nothing but what lies between
         page.keyboard.press("Tab")
         if field.evaluate("field => field === document.activeElement"):
             break
+    expect(field).to_be_focused()
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Space")
     chooser.value.set_files(images(tmp_path / "keys.npz", 2))
