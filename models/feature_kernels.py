@@ -57,9 +57,15 @@ def _design(copies: Copies) -> tuple[Tensor, Tensor]:
     features, outputs = copies.features, copies.outputs
     parts = [outputs / math.sqrt(outputs.shape[2]), torch.ones_like(outputs[..., :1])]
     psi = torch.cat([*parts, features / math.sqrt(features.shape[2])], 2)
+    free = torch.arange(psi.shape[2]) > outputs.shape[2]
+    return averaged(psi, copies.rho), free if copies.rho is None else free.repeat(copies.rho.shape[1])
+
+
+def averaged(psi: Tensor, rho: Tensor | None) -> Tensor:
+    """The regressors that are left of what copies of samples are, psi (n, order, r), when read-outs must be equivariant:
+    (n, r), or where labels move, rho (order, p, p), (n p, p r), a column for each weight of each target."""
+    if rho is None:
+        return psi.mean(1)
     n, order, r = psi.shape
-    free = torch.arange(r) > outputs.shape[2]
-    if copies.rho is None:
-        return psi.mean(1), free
-    p = copies.rho.shape[1]
-    return torch.einsum("igc,gba->iabc", psi, copies.rho).reshape(n * p, p * r) / order, free.repeat(p)
+    p = rho.shape[1]
+    return torch.einsum("igc,gba->iabc", psi, rho).reshape(n * p, p * r) / order

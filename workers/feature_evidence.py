@@ -10,39 +10,25 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.actions.grid import maps_grid_to_itself
 from models.actions.samples import sham_samples, transform_samples
 from models.feature_kernels import Copies, read_out_evidence
-from models.groups.action import ActingGroup, from_spec, is_family
-from models.groups.finite import FloatArray, element_key
-from models.kernels import is_orthogonal, on_basis, turning_group
+from models.groups.finite import FloatArray
 from workers.fitting import Fitted, predict
 from workers.folds import IntArray
 from workers.kernel_evidence import centred, contrasts, drawn, numeric_targets
+from workers.moved_groups import MovedGroup, moved_groups
 from workers.samples import Samples, labels_move
 
-MAX_ELEMENTS = 64  # of one group
 _ROWS = 1000  # of one fold
 _MOVED = 64_000  # copies of one fold's samples
-_TURNS = 16  # stand for all turns of the plane
 _WEIGHTS = 1000  # of a read-out whose labels move, whose eigendecompositions then take a second or two
 _ENTRIES = 20_000_000  # numbers in such a read-out's regressors on all samples of a fold
-
-
-@dataclass(frozen=True)
-class _Group:
-    """`members`: names of the elements; `rho`: what they do to targets (order, p, p), None where all stay put."""
-
-    members: list[bytes]
-    rho: FloatArray | None
-    off_grid: bool
 
 
 def feature_evidence(
@@ -51,29 +37,22 @@ def feature_evidence(
     """{log2_evidence: for each node of the plan the bits for its group over none, or null; rows, elements, seconds,
     cut: whether the deadline (time.monotonic()) left no time, all are null then}.
 
-    `fitted`: the networks of the node that the job names, which knows no symmetry. Null for Scale and SIM(2), for
-    groups of more than 64 elements, those that take other translations for granted than the network does, matrices on
-    targets that are not orthogonal, and label actions on so many classes that a read-out has more than 1,000 weights.
-    SO(2) and O(2) are stood for by 16 turns and as many mirrors. Where elements move pixels off the grid, the group
-    is compared with the shams of the same elements: samples moved and moved back.
+    `fitted`: the networks of the node that the job names, which knows no symmetry. Null for the groups that
+    `moved_groups` leaves out, among them label actions on so many classes that a read-out has more than 1,000 weights.
+    Where elements move pixels off the grid, the group is compared with the shams of the same elements: samples moved
+    and moved back.
     """
     started = time.monotonic()
     plan = job["plan"]
-    over = plan["nodes"][job["position"]]["spec"]["translations"]
     side = (int(samples.x.shape[-2]), int(samples.x.shape[-1]))
     basis = contrasts(samples.outputs) if samples.classification else None
     y = numeric_targets(samples, basis)
     weights = y.shape[1] * _regressors(fitted, samples, device)
-    actions: dict[bytes, dict[str, Any]] = {}
-    groups: list[_Group | None] = []
-    for node in plan["nodes"]:
-        acting = _listed(node["spec"]) if node["spec"]["translations"] == over else None
-        rho = None if acting is None else on_basis(acting.y, basis)
-        known = acting is not None and (rho is None or (is_orthogonal(rho) and weights <= _WEIGHTS))
-        groups.append(_group(acting, rho, side, actions) if acting is not None and known else None)
+    moved = moved_groups(plan, job["position"], side, basis, weights <= _WEIGHTS)
+    groups, actions = moved.groups, moved.actions
     moving = labels_move(plan)
     most = min(_ROWS, _MOVED // max(len(actions), 1))
-    if any(g is not None and g.rho is not None for g in groups):
+    if moved.labels_move:
         most = min(most, _ENTRIES // (y.shape[1] * weights))
     seed = int(job["request"].get("seed") or 0)
     bits = np.zeros(len(groups))
@@ -96,27 +75,6 @@ def feature_evidence(
     }
 
 
-def _listed(spec: dict[str, Any]) -> ActingGroup | None:
-    if is_family(spec):
-        return turning_group(spec, [(0, 1)], _TURNS) if spec["family"] in ("SO(2)", "O(2)") else None
-    acting = from_spec(spec)
-    return acting if acting.group.order <= MAX_ELEMENTS else None
-
-
-def _group(
-    acting: ActingGroup, rho: FloatArray | None, side: tuple[int, int], actions: dict[bytes, dict[str, Any]]
-) -> _Group:
-    """The group by the names of its elements' maps of x, which are added to `actions` where they are new."""
-    members = []
-    for matrix in acting.x_matrices():
-        name = element_key(matrix)
-        members.append(name)
-        off_grid = not maps_grid_to_itself(*side, matrix)
-        about = {"matrix": matrix.tolist(), "coordinates": [0, 1], "labels": None, "interpolated": off_grid}
-        actions.setdefault(name, about)
-    return _Group(members, rho, any(actions[m]["interpolated"] for m in members))
-
-
 def _networks(fitted: Fitted, samples: Samples, fold: int) -> list[nn.Sequential]:
     """The networks of one fold, one for each seed."""
     seeds = len(fitted.networks) // len(samples.splits)
@@ -135,7 +93,7 @@ def _fold(
     rows: IntArray,
     targets: Tensor,
     actions: dict[bytes, dict[str, Any]],
-    groups: Sequence[_Group | None],
+    groups: Sequence[MovedGroup | None],
     moving: bool,
     device: torch.device,
     deadline: float,

@@ -74,14 +74,14 @@ def kernel_said(samples: Samples, job: dict[str, Any], spec: dict[str, Any], bli
     seed = int(job["request"].get("seed") or 0)
     process = _Process(spec, x, y, basis, moving)
     few = _most_rows(plan, components)
-    rows = _rows(samples, _most_bound_rows(plan, components), seed)
+    rows = free_rows(samples, _most_bound_rows(plan, components), seed)
     points = inducing_points(next(_order(n) for n in plan["nodes"] if n["spec"] == spec), components)
     found: Evidence | None = None
     if len(rows) >= 2 * few:
         trivial = next(n["spec"] for n in plan["nodes"] if is_trivial(n["spec"]))
         found = _bound(process, trivial, rows, points, inducing_points(1, components), seed)
     if found is None:
-        rows, points = _rows(samples, few, seed), 0
+        rows, points = free_rows(samples, few, seed), 0
         found = process.evidence(rows)
     said = None
     if len(x) <= min(_WITNESS_ROWS, few):
@@ -222,8 +222,8 @@ def _most_bound_rows(plan: dict[str, Any], components: int) -> int:
     return min(_BOUND_ROWS // components, _WORK // (compared * components))
 
 
-def _rows(samples: Samples, most: int, seed: int) -> IntArray:
-    """The samples that all candidates of the plan see; label actions were chosen to fit those set aside."""
+def free_rows(samples: Samples, most: int, seed: int) -> IntArray:
+    """Samples for evidence that nothing was fitted for, alike for all candidates of a plan; label actions were chosen to fit those set aside."""
     free = np.arange(len(samples.cluster)) if samples.aside is None else np.flatnonzero(~samples.aside)
     return free[drawn(samples.cluster[free], most, seed)]
 

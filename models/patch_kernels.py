@@ -1,0 +1,113 @@
+"""Gaussian processes that see an image by its patches, averaged over a group.
+
+f(x) is a sum over the patches of x of h(patch), h a random function (convolutional Gaussian processes, van der Wilk et
+al., 2017, arXiv:1709.01894): what textures, edges and small shapes can tell, learned from few samples. The covariance
+of h is the sum of the arc-cosine kernels of orders one and two (Cho and Saul, 2009), by random filters: relu(v . patch)
+and its square are features. Nothing is fitted to labels, so all samples can be weighed. Averaging over a group G makes
+f symmetric under it, as in `models.feature_kernels`.
+
+Besides "f is symmetric under H" stands "f is nearly symmetric under a larger group G": f = f_G + sqrt(e) f_H.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.feature_kernels import averaged
+from models.kernels import NOISES, noise_scores, regressor_scores
+
+SIZES = (3, 5, 7)  # sides of patches, in pixels
+BREAKS = (0.02, 0.06, 0.2)  # e: prior variance of what breaks a symmetry, beside that of what keeps it
+FILTERS = 1000
+_COMPONENTS = 500  # of the features of all copies: what is left out has next to no variance
+_SIDE = 32  # pixels; larger images are seen as coarsely
+_WINDOW = 0.5  # of half the side of the image: how far a filter that knows positions looks
+_SMALL = 1e-9  # of the largest eigenvalue: below it the noise decides
+_VALUES = 4_000_000  # responses computed at once
+
+
+class PatchFeatures:
+    """psi(x) (n, 2 filters) of images (n, c, h, w): the mean over positions of relu(v . patch), and of its square.
+
+    `everywhere`: all positions count alike, so that translations are taken for granted; else each filter looks through
+    a window of its own at a random place. Filters come in orthogonal sets, which follow the kernel more closely.
+    """
+
+    def __init__(self, channels: int, side: tuple[int, int], size: int, everywhere: bool, filters: int = FILTERS):
+        rng = torch.Generator().manual_seed(size)
+        d = channels * size * size
+        sets = torch.randn(-(-filters // d), d, d, generator=rng)
+        directions = torch.linalg.qr(sets).Q.flatten(0, 1)[:filters]
+        self.filters = math.sqrt(d) / size * directions.T  # (d, filters)
+        self.size, self.side, self.windows = size, seen_side(side), None
+        if not everywhere:
+            h, w = (s - size + 1 for s in self.side)
+            y, x = torch.linspace(-1.0, 1.0, h)[:, None, None], torch.linspace(-1.0, 1.0, w)[:, None]
+            where = 2.0 * torch.rand(2, filters, generator=rng) - 1.0
+            windows = torch.exp(-((y - where[0]) ** 2 + (x - where[1]) ** 2) / (2.0 * _WINDOW**2)).flatten(0, 1)
+            self.windows = windows / windows.mean(0)  # (positions, filters)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        x = F.adaptive_avg_pool2d(x, self.side)
+        parts = []
+        for image in x.split(max(1, _VALUES // (x[0, 0].numel() * self.filters.shape[1]))):
+            response = (F.unfold(image, self.size).transpose(1, 2) @ self.filters.to(x.device)).relu_()
+            seen = response if self.windows is None else response * self.windows.to(x.device)
+            parts.append(torch.cat([seen.mean(1), (seen * response).mean(1)], 1))
+        return torch.cat(parts)
+
+
+def seen_side(side: tuple[int, int]) -> tuple[int, int]:
+    """The size at which images are seen."""
+    return min(side[0], _SIDE), min(side[1], _SIDE)
+
+
+def compressed(features: Sequence[Tensor]) -> list[Tensor]:
+    """The features (n, d) of every moved copy, standardised, on the axes along which they vary most, alike for all
+    copies; float64, of total variance one (randomised subspace iteration; Halko et al., 2011, arXiv:0909.4061)."""
+    every = torch.cat(list(features))
+    shift, spread = every.mean(0), every.std(0, correction=0)
+    every = (every - shift) / ((spread + 1e-6 * spread.max() + 1e-12) * math.sqrt(every.shape[1]))
+    start = torch.randn(every.shape[1], _COMPONENTS, generator=torch.Generator().manual_seed(0))
+    axes = torch.linalg.qr(every.T @ (every @ start)).Q
+    return [part.double() for part in (every @ axes).split([len(f) for f in features])]
+
+
+def linear_scores(parts: Sequence[Tensor], rho: Sequence[Tensor | None], y: Tensor, *, shared: bool) -> Tensor:
+    """Log marginal likelihoods (nats) at `NOISES` of targets y (n, p) under f, the sum of one function for each of
+    `parts` and of a constant; (noises,).
+
+    parts[k] (n, order, r): what the features make of the copies by the elements of a group, rho[k] (order, p, p): what
+    the elements do to targets, None where all stay put.
+    """
+    columns = y if all(r is None for r in rho) else y.reshape(-1, 1)
+    designs = []
+    for part, action in zip(parts, rho, strict=True):
+        psi = torch.cat([part, torch.ones_like(part[..., :1])], 2)
+        if action is None and columns is not y:
+            action = torch.eye(y.shape[1]).double().expand(part.shape[1], -1, -1)
+        designs.append(averaged(psi, action))
+    design = torch.cat(designs, 1)
+    if len(design) > design.shape[1]:
+        return regressor_scores(design.T @ design, design.T @ columns, columns, _SMALL, shared)
+    values, vectors = torch.linalg.eigh(design @ design.T)
+    squares = (vectors.T @ columns) ** 2
+    return noise_scores(values.clamp_min(0.0), squares, torch.zeros_like(squares[0]), len(columns), shared)
+
+
+def nothing_score(y: Tensor, *, shared: bool) -> float:
+    """Log marginal likelihood of targets y (n, p) of which nothing is explained."""
+    columns = y.reshape(-1, 1) if shared else y
+    none = torch.zeros(0, columns.shape[1]).double()
+    found = noise_scores(none[:, 0], none, (columns**2).sum(0), len(columns), shared, noises=NOISES[:1])
+    return float(found[0])
+
+
+def mean_of(scores: Tensor) -> float:
+    """The log of the mean of what has these logs."""
+    return float(torch.logsumexp(scores.flatten(), 0)) - math.log(scores.numel())
