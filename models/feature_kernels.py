@@ -62,8 +62,8 @@ def _design(copies: Copies) -> tuple[Tensor, Tensor]:
 
 
 def averaged(psi: Tensor, rho: Tensor | None) -> Tensor:
-    """The regressors that are left of what copies of samples are, psi (n, order, r), when read-outs must be equivariant:
-    (n, r), or where labels move, rho (order, p, p), (n p, p r), a column for each weight of each target."""
+    """The regressors of equivariant read-outs, from what becomes of copies of samples, psi (n, order, r): (n, r), or
+    where labels move, rho (order, p, p), (n p, p r), a column for each weight of each target."""
     if rho is None:
         return psi.mean(1)
     n, order, r = psi.shape

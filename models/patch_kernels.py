@@ -85,6 +85,26 @@ def linear_scores(parts: Sequence[Tensor], rho: Sequence[Tensor | None], y: Tens
     parts[k] (n, order, r): what the features make of the copies by the elements of a group, rho[k] (order, p, p): what
     the elements do to targets, None where all stay put.
     """
+    design, columns = _design(parts, rho, y)
+    if len(design) > design.shape[1]:
+        return regressor_scores(design.T @ design, design.T @ columns, columns, _SMALL, shared)
+    values, vectors = torch.linalg.eigh(design @ design.T)
+    squares = (vectors.T @ columns) ** 2
+    return noise_scores(values.clamp_min(0.0), squares, torch.zeros_like(squares[0]), len(columns), shared)
+
+
+def predicted_without(parts: Sequence[Tensor], rho: Sequence[Tensor | None], y: Tensor, noise: float) -> Tensor:
+    """What f at this noise makes of each target from all the others, (n, p); arguments as for `linear_scores`."""
+    design, columns = _design(parts, rho, y)
+    inverse = torch.linalg.inv(design.T @ design + noise * torch.eye(design.shape[1]).double())
+    reach = design @ inverse
+    fitted, own = reach @ (design.T @ columns), (reach * design).sum(1, keepdim=True)
+    without: Tensor = (columns - (columns - fitted) / (1.0 - own).clamp_min(1e-9)).view_as(y)
+    return without
+
+
+def _design(parts: Sequence[Tensor], rho: Sequence[Tensor | None], y: Tensor) -> tuple[Tensor, Tensor]:
+    """Regressors, a constant among them, and the targets they explain, as columns or, where labels move, as one."""
     columns = y if all(r is None for r in rho) else y.reshape(-1, 1)
     designs = []
     for part, action in zip(parts, rho, strict=True):
@@ -92,12 +112,7 @@ def linear_scores(parts: Sequence[Tensor], rho: Sequence[Tensor | None], y: Tens
         if action is None and columns is not y:
             action = torch.eye(y.shape[1]).double().expand(part.shape[1], -1, -1)
         designs.append(averaged(psi, action))
-    design = torch.cat(designs, 1)
-    if len(design) > design.shape[1]:
-        return regressor_scores(design.T @ design, design.T @ columns, columns, _SMALL, shared)
-    values, vectors = torch.linalg.eigh(design @ design.T)
-    squares = (vectors.T @ columns) ** 2
-    return noise_scores(values.clamp_min(0.0), squares, torch.zeros_like(squares[0]), len(columns), shared)
+    return torch.cat(designs, 1), columns
 
 
 def nothing_score(y: Tensor, *, shared: bool) -> float:
@@ -106,8 +121,3 @@ def nothing_score(y: Tensor, *, shared: bool) -> float:
     none = torch.zeros(0, columns.shape[1]).double()
     found = noise_scores(none[:, 0], none, (columns**2).sum(0), len(columns), shared, noises=NOISES[:1])
     return float(found[0])
-
-
-def mean_of(scores: Tensor) -> float:
-    """The log of the mean of what has these logs."""
-    return float(torch.logsumexp(scores.flatten(), 0)) - math.log(scores.numel())

@@ -167,11 +167,7 @@ class _Process:
 
         def call(x: Tensor) -> Tensor:
             predicted = regressor(x.double()) + mean
-            if self.basis is None:
-                return predicted
-            indicators = predicted @ torch.from_numpy(self.basis).T + 1.0 / len(self.basis)
-            chances = indicators.clamp_min(_LEAST)
-            return torch.log(chances / chances.sum(1, keepdim=True))
+            return predicted if self.basis is None else log_chances(predicted, self.basis)
 
         return call
 
@@ -184,6 +180,12 @@ def contrasts(classes: int) -> FloatArray:
         column[:k], column[k] = 1.0, -k
         columns.append(column / np.linalg.norm(column))
     return np.stack(columns, 1)
+
+
+def log_chances(predicted: Tensor, basis: FloatArray) -> Tensor:
+    """Predicted contrasts (n, classes - 1) as logarithms of the chances of classes, kept positive and normalised."""
+    chances = (predicted @ torch.from_numpy(basis).T + 1.0 / len(basis)).clamp_min(_LEAST)
+    return torch.log(chances / chances.sum(1, keepdim=True))
 
 
 def numeric_targets(samples: Samples, basis: FloatArray | None) -> Tensor:
@@ -223,7 +225,8 @@ def _most_bound_rows(plan: dict[str, Any], components: int) -> int:
 
 
 def free_rows(samples: Samples, most: int, seed: int) -> IntArray:
-    """Samples for evidence that nothing was fitted for, alike for all candidates of a plan; label actions were chosen to fit those set aside."""
+    """The samples that all candidates of the plan see: none of those set aside, which label actions were chosen to fit,
+    and one of each cluster."""
     free = np.arange(len(samples.cluster)) if samples.aside is None else np.flatnonzero(~samples.aside)
     return free[drawn(samples.cluster[free], most, seed)]
 

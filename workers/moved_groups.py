@@ -1,4 +1,4 @@
-"""The groups of a plan by what their elements make of images and of targets, for evidence of what imposing them does."""
+"""The groups of a plan by what their elements make of images and of targets: what imposing them needs to know."""
 
 from __future__ import annotations
 

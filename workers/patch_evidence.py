@@ -9,13 +9,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from models.actions.samples import transform_samples
+from models.groups.finite import FloatArray
 from models.groups.joins import above
+from models.kernels import NOISES
 from models.patch_kernels import (
     BREAKS,
     FILTERS,
@@ -23,13 +27,15 @@ from models.patch_kernels import (
     PatchFeatures,
     compressed,
     linear_scores,
-    mean_of,
     nothing_score,
+    predicted_without,
     seen_side,
 )
-from workers.kernel_evidence import centred, contrasts, free_rows, numeric_targets
+from workers.folds import IntArray
+from workers.kernel_evidence import centred, contrasts, free_rows, log_chances, numeric_targets
 from workers.moved_groups import MovedGroup, moved_groups
-from workers.samples import Samples, labels_move
+from workers.samples import Samples, constant_loss, labels_move
+from workers.witnesses import bits, squared
 
 _ROWS = 4000
 _COPIES = 24_000  # of samples by all elements
@@ -38,15 +44,13 @@ _LABELS = 2  # components of labels that may move
 _PAIRS = 150  # of a group and a larger one that holds nearly, with one break
 _LARGER = 2  # groups for each, those that fit best
 
-Fit = Callable[..., Tensor]  # log evidence at each noise, of positions of groups and the variances of their functions
-
 
 def patch_evidence(
     samples: Samples, job: dict[str, Any], device: torch.device, deadline: float = math.inf
 ) -> dict[str, Any]:
     """For each node of the plan, or null: `log2_evidence`, bits for its group over none, and `nearly`, for what is left
-    of larger groups; `size` of the patches that explain most, `rows`, `seconds`, `cut`: whether the deadline
-    (time.monotonic()) left no time, all are null then.
+    of larger groups; `share` of the best constant's loss that the best of all explains of samples left out, `rows`,
+    `seconds`, `cut`: whether the deadline (time.monotonic()) left no time, all are null then.
 
     Null for the groups that `moved_groups` leaves out, among them those that move labels of more than two components,
     and for all where an element moves pixels off the grid: what that blurs, patches are the first to miss.
@@ -58,7 +62,8 @@ def patch_evidence(
     y = numeric_targets(samples, basis)
     moved = moved_groups(plan, position, (h, w), basis, y.shape[1] <= _LABELS)
     sizes = [size for size in SIZES if size <= min(seen_side((h, w)))]
-    found = {"log2_evidence": [None] * len(moved.groups), "nearly": [None] * len(moved.groups), "rows": 0, "cut": False}
+    none: list[float | None] = [None] * len(moved.groups)
+    found: dict[str, Any] = {"log2_evidence": none, "nearly": none, "share": None, "rows": 0, "cut": False}
     if sizes and not any(g is not None and g.off_grid for g in moved.groups):
         copies = min(_COPIES, _affordable(channels, (h, w)))
         rows = free_rows(samples, min(_ROWS, copies // len(moved.actions)), int(job["request"].get("seed") or 0))
@@ -68,15 +73,18 @@ def patch_evidence(
         x = (x - x.mean((0, 2, 3), keepdim=True)) / (x.std((0, 2, 3), keepdim=True) + 1e-12)
         everywhere = bool(plan["nodes"][position]["spec"]["translations"])
 
-        def fits(size: int) -> Fit:
+        def seen(size: int) -> Seen:
             psi = PatchFeatures(channels, (h, w), size, everywhere)
-            seen = compressed([psi(transform_samples(x, a, "image2d")).cpu() for a in moved.actions.values()])
-            return _fits(dict(zip(moved.actions, seen, strict=True)), moved.groups, targets, moving)
+            copies = compressed([psi(transform_samples(x, a, "image2d")).cpu() for a in moved.actions.values()])
+            return Seen(dict(zip(moved.actions, copies, strict=True)), moved.groups, targets, moving)
 
-        nothing = nothing_score(targets, shared=moving)
-        known = [p for p, g in enumerate(moved.groups) if g is not None]
-        bits = _weighed(fits, sizes, known, above(plan), position, nothing, deadline)
-        found |= {"cut": True} if bits is None else _by_node(bits, len(moved.groups))
+        said = weighed(seen, sizes, above(plan), position, deadline)
+        if said is None:
+            found["cut"] = True
+        else:
+            found["log2_evidence"] = [said.alone.get(p) for p in range(len(none))]
+            found["nearly"] = [said.nearly.get(p) for p in range(len(none))]
+            found["share"] = _share(samples, rows, said.predicted + (y[torch.from_numpy(rows)] - targets), basis)
         found["rows"] = len(rows)
     return {**found, "seconds": time.monotonic() - started}
 
@@ -87,68 +95,95 @@ def _affordable(channels: int, side: tuple[int, int]) -> int:
     return int(_WORK / (FILTERS * h * w * (channels * max(SIZES) ** 2 + 20)))
 
 
-def _fits(
-    seen: dict[bytes, Tensor], groups: Sequence[MovedGroup | None], targets: Tensor, moving: bool
-) -> Fit:
-    """Scores of the sum of one function for each of some groups, of these variances."""
+def _share(samples: Samples, rows: IntArray, predicted: Tensor, basis: FloatArray | None) -> float:
+    """The share of the best constant's loss that predictions (n, p) for rows that they were not fitted to explain."""
+    y = torch.from_numpy(samples.y[rows])
+    lost = squared(predicted, y.double()) if basis is None else bits(log_chances(predicted, basis), y)
+    constant = constant_loss(samples, rows, rows)
+    return float(1.0 - lost.mean() / max(float(constant.mean()), 1e-12))
 
-    def fit(positions: Sequence[int], variances: Sequence[float]) -> Tensor:
-        chosen = [g for p in positions if (g := groups[p]) is not None]
-        parts = [torch.stack([seen[m] for m in g.members], 1) for g in chosen]
+
+@dataclass(frozen=True)
+class Seen:
+    """What patches of one size make of the copies of samples, (n, r) for each name of a move, and of `targets`."""
+
+    copies: dict[bytes, Tensor]
+    groups: Sequence[MovedGroup | None]
+    targets: Tensor
+    moving: bool
+
+    def _terms(self, positions: Sequence[int], variances: Sequence[float]) -> tuple[list[Tensor], list[Tensor | None]]:
+        chosen = [g for p in positions if (g := self.groups[p]) is not None]
+        parts = [torch.stack([self.copies[m] for m in g.members], 1) for g in chosen]
         scaled = [math.sqrt(v) * part for v, part in zip(variances, parts, strict=True)]
-        rho = [None if g.rho is None else torch.from_numpy(g.rho) for g in chosen]
-        return linear_scores(scaled, rho, targets, shared=moving)
+        return scaled, [None if g.rho is None else torch.from_numpy(g.rho) for g in chosen]
 
-    return fit
+    def scores(self, positions: Sequence[int], variances: Sequence[float]) -> FloatArray:
+        """Log evidence at each noise of the sum of one function for each of some groups, of these variances."""
+        return np.asarray(linear_scores(*self._terms(positions, variances), self.targets, shared=self.moving).numpy())
+
+    def predicted(self, position: int, noise: float) -> Tensor:
+        """Targets of samples left out, under one group."""
+        return predicted_without(*self._terms([position], [1.0]), self.targets, noise)
 
 
-def _weighed(
-    fits: Callable[[int], Fit],
-    sizes: Sequence[int],
-    known: Sequence[int],
-    upper: Sequence[Collection[int]],
-    trivial: int,
-    nothing: float,
-    deadline: float,
-) -> tuple[dict[int, float], dict[int, float]] | None:
-    """Bits for each of the `known` groups over the trivial one, alone and as what is left of larger ones; None when late.
+@dataclass(frozen=True)
+class Weighed:
+    """Bits for groups over the trivial one, by position, `alone` and as what is left of larger ones (`nearly`); the
+    targets `predicted` of samples left out, under the group and with the patches of greatest evidence."""
 
-    Nothing at all being explained has half of every group's prior, as in `models.feature_kernels`. The larger groups
-    are the two of greatest evidence at the size of patches that explains most, which alone is looked at there.
+    alone: dict[int, float]
+    nearly: dict[int, float]
+    predicted: Tensor
+
+
+def weighed(
+    seen: Callable[[int], Seen], sizes: Sequence[int], upper: Sequence[Collection[int]], trivial: int, deadline: float
+) -> Weighed | None:
+    """Weigh every group; None when late.
+
+    Nothing at all being explained has half of every group's prior, as without it groups would gain by what they smooth
+    where nothing helps. For each group the larger ones are the two of greatest evidence, at the size of patches that
+    explains most.
     """
-    scores: dict[int, list[float]] = {p: [] for p in known}
-    most, best = -math.inf, None
+    alone: dict[int, list[float]] = {}
+    best: tuple[float, Seen, int, float] | None = None
     for size in sizes:
-        fit = fits(size)
-        for p in known:
+        now = seen(size)
+        for p, group in enumerate(now.groups):
+            if group is None:
+                continue
             if time.monotonic() > deadline:
                 return None
-            scores[p].append(mean_of(fit([p], [1.0])))
-        top = max(s[-1] for s in scores.values())
-        if top > most:
-            most, best = top, fit
-    assert best is not None
-    place = max(range(len(sizes)), key=lambda k: max(s[k] for s in scores.values()))
-
-    def bits(values: Sequence[float]) -> float:
-        return float(torch.logaddexp(torch.tensor(nothing), torch.tensor(mean_of(torch.tensor(values))))) / math.log(2.0)
-
-    alone = {p: bits(s) for p, s in scores.items()}
-    each = max(1, _PAIRS // len(known))
+            scores = now.scores([p], [1.0])
+            alone.setdefault(p, []).append(_mean(scores))
+            if best is None or scores.max() > best[0]:
+                best = (float(scores.max()), now, p, float(NOISES[int(scores.argmax())]))
+    if best is None:
+        return None
+    _, now, winner, noise = best
+    nothing = nothing_score(now.targets, shared=now.moving)
+    each = max(1, _PAIRS // len(alone))
     nearly: dict[int, list[float]] = {}
-    for p in known:
-        larger = sorted((q for q in upper[p] if q in scores), key=lambda q: -scores[q][place])[:_LARGER]
+    for p in alone:
+        larger = sorted((q for q in upper[p] if q in alone), key=lambda q: -max(alone[q]))[:_LARGER]
         for q, e in [(q, e) for e in BREAKS for q in larger][:each]:
             if time.monotonic() > deadline:
                 return None
-            nearly.setdefault(p, []).append(mean_of(best([q, p], [1.0, e])) - math.log(len(sizes)))
-    first = alone[trivial]
-    return {p: b - first for p, b in alone.items()}, {p: bits(s) - first for p, s in nearly.items()}
+            # The other sizes explain less, and next to nothing of what this one does.
+            nearly.setdefault(p, []).append(_mean(now.scores([q, p], [1.0, e])) - math.log(len(sizes)))
+
+    def over_nothing(scores: Sequence[float]) -> float:
+        return float(np.logaddexp(nothing, _mean(np.array(scores)))) / math.log(2.0)
+
+    first = over_nothing(alone[trivial])
+    return Weighed(
+        {p: over_nothing(s) - first for p, s in alone.items()},
+        {p: over_nothing(s) - first for p, s in nearly.items()},
+        now.predicted(winner, noise),
+    )
 
 
-def _by_node(bits: tuple[dict[int, float], dict[int, float]], nodes: int) -> dict[str, list[float | None]]:
-    alone, nearly = bits
-    return {
-        "log2_evidence": [alone.get(p) for p in range(nodes)],
-        "nearly": [nearly.get(p) for p in range(nodes)],
-    }
+def _mean(logs: FloatArray) -> float:
+    """The log of the mean of what has these logs."""
+    return float(np.logaddexp.reduce(logs)) - math.log(len(logs))
