@@ -15,7 +15,16 @@ import numpy as np
 
 from models.groups.action import is_trivial
 from models.groups.joins import above
-from workers.evidence.combination import Kind, Weights, kernel_signal, kernel_trust, or_nearly, weights_for
+from workers.evidence.combination import (
+    Kind,
+    Weights,
+    kernel_signal,
+    kernel_trust,
+    or_broken,
+    or_nearly,
+    patch_trust,
+    weights_for,
+)
 from workers.evidence.verdicts import ClassEvidence
 from workers.folds import Array
 from workers.intervals import mean_and_error
@@ -27,47 +36,70 @@ Trials = dict[int, dict[str, Any]]
 class Imposed:
     """`bits` (None: not known for every candidate): log2 of the evidence under each candidate's group over that under
     none, by position. `trust`: how far they count. `unlearned`: whether they count where no witness has learned
-    anything. `weights`: what they and the other terms weigh."""
+    anything. `weights`: what they and the other terms weigh. `patches`: the same of processes on the patches of images,
+    as far as they are trusted."""
 
     bits: dict[int, float] | None
     trust: float
     unlearned: bool
     weights: Weights
+    patches: dict[int, float] | None = None
 
     def of(self, position: int) -> float | None:
         """Bits for the candidate at a position."""
         return None if self.bits is None else self.bits[position]
+
+    def seen(self, position: int) -> float | None:
+        """Bits for it from patches."""
+        return None if self.patches is None else self.patches[position]
 
 
 def imposed(plan: dict[str, Any], done: Trials, evidence: Sequence[ClassEvidence]) -> Imposed:
     """What is known of imposing the groups of the trials that are done; `evidence`: of the plan's classes."""
     metrics = [t["metrics"] for _, t in sorted(done.items())]
     if done and plan["nodes"][0]["spec"]["domain"] == "image2d":
-        bits = _feature_bits(done)
-        # Held-out labels were explained or not, whether or not the network itself beat the best constant.
-        kind: Kind = "none" if bits is None else "features"
-        weights = weights_for(kind, images=True)
-        if bits is not None:
-            # Features of poses that the data does not show mean nothing, neither for their groups nor for subgroups.
-            unshown = {c for c, e in enumerate(evidence) if e.support == "not_shown"}
-            seen = {p: k for p, k in bits.items() if not unshown & set(plan["nodes"][p]["classes"])}
-            bits = dict.fromkeys(bits, 0.0) | or_nearly(seen, above(plan), weights.faint)
-        return Imposed(bits, 1.0, True, weights)
+        return _imposed_on_images(plan, done, evidence)
     if not done or not is_trivial(plan["nodes"][min(done)]["spec"]) or any("log2_evidence" not in m for m in metrics):
         return Imposed(None, 1.0, False, weights_for("none"))
     first = float(done[min(done)]["metrics"]["log2_evidence"])
     bits = {p: float(t["metrics"]["log2_evidence"]) - first for p, t in done.items()}
-    kind = "classes" if metrics[0].get("kernel_task") == "classification" else "regression"
+    kind: Kind = "classes" if metrics[0].get("kernel_task") == "classification" else "regression"
     return Imposed(bits, kernel_trust(metrics), kernel_signal(metrics), weights_for(kind))
 
 
-def _feature_bits(done: Trials) -> dict[int, float] | None:
-    """The bits of read-outs for each candidate, from the trials without symmetry; None where one has none."""
+def _imposed_on_images(plan: dict[str, Any], done: Trials, evidence: Sequence[ClassEvidence]) -> Imposed:
+    # Held-out labels were explained or not, whether or not the network itself beat the best constant.
+    read_outs = _bits(done, "features", "log2_evidence")
+    if read_outs is None:
+        return Imposed(None, 1.0, True, weights_for("none", images=True))
+    # What is made of poses that the data does not show means nothing, neither for their groups nor for subgroups.
+    unshown = {c for c, e in enumerate(evidence) if e.support == "not_shown"}
+    seen = {p for p in done if not unshown & set(plan["nodes"][p]["classes"])}
+    alone = _bits(done, "patches", "log2_evidence")
+    patches = None
+    weights = weights_for("features" if alone is None else "patches", images=True)
+    if alone is not None:
+        kept = {p: k for p, k in alone.items() if p in seen}
+        if unshown:
+            patches = dict.fromkeys(alone, 0.0) | or_nearly(kept, above(plan), weights.nearly)
+        else:
+            patches = or_broken(kept, _bits(done, "patches", "nearly", partly=True) or {}, weights.nearly)
+        metrics = [t["metrics"] for t in done.values()]
+        share = max(m["patches"]["share"] for m in metrics if m.get("patches", {}).get("share") is not None)
+        trust = patch_trust(share, metrics)
+        patches = {p: trust * k for p, k in patches.items()}
+    kept = {p: k for p, k in read_outs.items() if p in seen}
+    bits = dict.fromkeys(read_outs, 0.0) | or_nearly(kept, above(plan), weights.faint)
+    return Imposed(bits, 1.0, True, weights, patches)
+
+
+def _bits(done: Trials, kind: str, name: str, *, partly: bool = False) -> dict[int, float] | None:
+    """What the trials without symmetry found for each candidate; None where one has nothing, unless told `partly`."""
     found: dict[int, float] = {}
     for trial in done.values():
-        said = trial["metrics"].get("features", {}).get("log2_evidence", [])
+        said = trial["metrics"].get(kind, {}).get(name, [])
         found |= {p: float(bits) for p, bits in enumerate(said) if bits is not None and p in done}
-    return found if set(found) == set(done) else None
+    return found if partly or set(found) == set(done) else None
 
 
 @dataclass(frozen=True)

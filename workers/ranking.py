@@ -198,18 +198,19 @@ def _terms(
     imposing: Imposed,
 ) -> Terms:
     complexity = _complexity(plan, position)
-    bits, weights = imposing.of(position), imposing.weights
+    bits, patches, weights = imposing.of(position), imposing.seen(position), imposing.weights
     if not learned:
         heard = bits if imposing.unlearned else None
-        return Terms(0.0, consistency([], complexity, heard, weights), complexity, heard)
+        return Terms(0.0, consistency([], complexity, heard, weights, 1.0, patches or 0.0), complexity, heard, patches)
     elements = [m.log2_bayes_factor for m in members]
     # A candidate that was spared its training is given the accuracy of the one that knows no symmetry.
     trained = done[min(done)] if "spared" in done[position]["metrics"] else done[position]
     return Terms(
         accuracy_term(trained["metrics"].get("gain_bits")),
-        consistency(elements, complexity, bits, weights, imposing.trust),
+        consistency(elements, complexity, bits, weights, imposing.trust, patches or 0.0),
         complexity,
         bits,
+        patches,
     )
 
 
@@ -255,6 +256,7 @@ def _row(
             "consistency_term": terms.consistency,
             "complexity_term": terms.complexity,
             "imposed_bits": terms.imposed,
+            "patch_bits": terms.patches,
             "paired_loss": None if paired is None else paired.as_json(),
             "consistency": None if own["value"] is None else 1.0 - own["value"],
             "defect": {**own, "element": worst.element if worst else None},

@@ -14,12 +14,14 @@ class Terms:
     """`accuracy`: held-out bits per sample that the candidate's own network gains over the best constant.
     `consistency`: evidence, in bits, that every element of the group is a symmetry (`workers.evidence.combination`).
     `complexity`: bits of penalty. `imposed`: the part of the consistency's evidence that asks what imposing the group
-    does, in bits before it is weighed (`workers.imposing`); None where it is not known."""
+    does, in bits before it is weighed (`workers.imposing`); None where it is not known. `patches`: what processes on
+    patches of images say to that, likewise."""
 
     accuracy: float
     consistency: float
     complexity: float
     imposed: float | None = None
+    patches: float | None = None
 
     def score(self, weights: dict[str, float] | None = None) -> float:
         """w_a accuracy + w_c consistency - w_k complexity."""

@@ -32,6 +32,7 @@ from workers.gallery import GALLERY, Speaker, gallery
 from workers.intervals import mean_interval
 from workers.kernel_evidence import kernel_said
 from workers.learning_curves import PATIENCE, Train, learning_curve, seeds_of
+from workers.patch_evidence import patch_evidence
 from workers.samples import Samples, class_actions, constant_losses, interpolates, load_samples
 from workers.scouting import find_label_actions
 from workers.spectra import write_spectra
@@ -110,6 +111,8 @@ def run_trial(job: dict[str, Any], out_dir: Path, report: Report, told: Told | N
         if dataset["domain"] == "image2d":
             metrics["features"] = feature_evidence(samples, fitted, job, device, deadline)
         metrics["spectrum"] = write_spectra(out_dir, samples, fitted, job, device, deadline)
+        if dataset["domain"] == "image2d":
+            metrics["patches"] = patch_evidence(samples, job, device, 0.5 * (time.monotonic() + deadline))
         speakers = [Speaker(s, fold_predictors(f, samples)) for s, f in zip(said, fits, strict=True)]
         loss = bits if samples.classification else squared
         pictures[GALLERY] = lambda: gallery(samples, speakers, job, loss, device)
@@ -171,6 +174,8 @@ def cut_short(metrics: dict[str, Any]) -> list[str]:
         warnings.append(f"the budget left no time to find out {unseen}whether p(x) is symmetric under {laws} {of}")
     if metrics.get("features", {}).get("cut"):
         warnings.append(f"the budget left no time to weigh the groups by read-outs of features: {more}")
+    elif metrics.get("patches", {}).get("cut"):
+        warnings.append(f"the budget left no time to weigh the groups by patches of the images: {more}")
     return warnings
 
 

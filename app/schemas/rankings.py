@@ -53,6 +53,12 @@ class RankingItem(BaseModel):
         "group may also be what is left of a larger one that nearly holds; null where not known for every candidate.",
         examples=[12.5],
     )
+    patch_bits: float | None = Field(
+        None,
+        description="On images, the same by Gaussian processes that see patches, as far as these explain what networks "
+        "learn; null where some element moves pixels off the grid.",
+        examples=[21.0],
+    )
     paired_loss: PairedLoss | None = Field(
         None, description="How its network does beside those of its largest trained subgroups; null where none is."
     )

@@ -34,7 +34,7 @@ from scipy.optimize import minimize
 
 from benchmarks.evidence import image_tasks, vectors
 from benchmarks.evidence.statistics import expected_calibration_error
-from workers.evidence.combination import ORBITS_ALONE, Weights, consistency, or_nearly
+from workers.evidence.combination import ORBITS_ALONE, Weights, consistency, or_broken, or_nearly
 from workers.evidence.posterior import posterior
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -43,6 +43,7 @@ _JUDGES, _PAIRS, _PAIRED_SAMPLES = 20_000, 10_100, 450
 Array = NDArray[Any]
 Task = dict[str, Any]
 PARTS = ("kernel", "silence", "objection")
+_CHANCES = {"faint": 0.01, "nearly": 0.1}  # where their fits start
 
 
 def probabilities(task: Task, weights: Weights, paired: float = 0.0) -> list[float]:
@@ -53,13 +54,24 @@ def probabilities(task: Task, weights: Weights, paired: float = 0.0) -> list[flo
     above = [[q for q, more in enumerate(classes) if own < more] for own in classes]
     first = task["nodes"][0]["kernel"]
     kernels = or_nearly({p: n["kernel"] - first for p, n in enumerate(task["nodes"])}, above, weights.faint)
+    seen = _patches(task, weights)
     scores = []
     for p, node in enumerate(task["nodes"]):
         mine = [elements[c] for c in node["classes"]] if task["learned"] else []
         kernel = kernels[p] if weights.kernel > 0.0 else None
-        term = consistency(mine, node["bits"], kernel, weights) + paired * _studentised(node.get("paired"))
+        term = consistency(mine, node["bits"], kernel, weights, 1.0, seen.get(p, 0.0)) + paired * _studentised(
+            node.get("paired")
+        )
         scores.append(node["accuracy"] * task["learned"] + term - node["complexity"])
     return posterior(scores)
+
+
+def _patches(task: Task, weights: Weights) -> dict[int, float]:
+    if weights.patches <= 0.0:
+        return {}
+    alone = {p: float(n["patches"]) for p, n in enumerate(task["nodes"])}
+    nearly = {p: float(n["nearly"]) for p, n in enumerate(task["nodes"]) if n["nearly"] is not None}
+    return {p: task["trust"] * k for p, k in or_broken(alone, nearly, weights.nearly).items()}
 
 
 def _studentised(paired: dict[str, Any] | None) -> float:
@@ -71,27 +83,32 @@ def nats(tasks: Sequence[Task], weights: Weights, paired: float = 0.0) -> Array:
     return np.array([-np.log(max(probabilities(t, weights, paired)[t["truth"]], 1e-300)) for t in tasks])
 
 
-def fit(tasks: Sequence[Task], *, kernel: bool, pays: bool = True, without: str | None = None) -> tuple[Weights, float]:
+def fit(
+    tasks: Sequence[Task], *, kernel: bool, pays: bool = True, patches: bool = False, without: str | None = None
+) -> tuple[Weights, float]:
     """(weights of least cost, mean nats lost on the planted group); `without`: a weight that is held at zero.
 
-    Where imposing a group does not pay for its name (images), the chance of nearly true groups is fitted as well."""
+    Where imposing a group does not pay for its name (images), the chances of nearly true groups are fitted as well."""
 
-    free = [part for part in PARTS if part != without and (kernel or part != "kernel")]
-    free += ["faint"] if kernel and not pays and "kernel" in free and without != "faint" else []
+    free = [part for part in PARTS if kernel or part != "kernel"]
+    free += ["faint"] if kernel and not pays and without != "kernel" else []
+    free += ["patches", "nearly"] if patches else []
+    free = [part for part in free if part != without and (part != "nearly" or without != "patches")]
 
     def read(values: Array) -> Weights:
         chosen = dict.fromkeys(PARTS, 0.0) | dict(zip(free, map(float, np.exp(values)), strict=True))
-        chosen["faint"] = min(chosen.get("faint", 0.0), 0.5)
+        for chance in _CHANCES:
+            chosen[chance] = min(chosen.get(chance, 0.0), 0.5)
         if kernel and "objection" in free:
             chosen["objection"] += _LEAST_OBJECTION
         return Weights(**chosen, pays=pays)
 
     def cost(values: Array) -> float:
-        logs = [v for v, part in zip(values, free, strict=True) if part != "faint"]
+        logs = [v for v, part in zip(values, free, strict=True) if part not in _CHANCES]
         return float(nats(tasks, read(values)).mean()) + 1e-3 * float(np.square(logs).sum())
 
-    start = np.array([np.log(0.01 if part == "faint" else 0.5) for part in free])
-    found = minimize(cost, start, method="Nelder-Mead", options={"maxiter": 600, "xatol": 0.005, "fatol": 1e-6})
+    start = np.array([np.log(_CHANCES.get(part, 0.5)) for part in free])
+    found = minimize(cost, start, method="Nelder-Mead", options={"maxiter": 1500, "xatol": 0.005, "fatol": 1e-6})
     return read(found.x), float(nats(tasks, read(found.x)).mean())
 
 
@@ -137,6 +154,7 @@ def fit_images(tasks: list[Task], judges: list[Task], nearly: list[Task], pairs:
     firm, judges = judges, judges + nearly[::2]
     found: dict[str, Any] = {}
     fits = {
+        "PATCHES": fit(tasks, kernel=True, pays=False, patches=True)[0],
         "FEATURES": fit(tasks, kernel=True, pays=False)[0],
         "FEATURES, paying for complexity": fit(tasks, kernel=True)[0],
         "IMAGES_ALONE": fit(tasks, kernel=False)[0],
@@ -146,9 +164,9 @@ def fit_images(tasks: list[Task], judges: list[Task], nearly: list[Task], pairs:
         sets = {"fitted": tasks, "judged": judges, "judged, firm alone": firm, "judged, nearly true": nearly}
         found[name] = {"weights": vars(weights)} | {title: quality(part, weights) for title, part in sets.items()}
         print(f"{name} = {weights}" + "".join(f"\n  {title} {found[name][title]}" for title in sets))
-    best = fits["FEATURES"]
-    for part in (*PARTS, "faint"):
-        without = fit(tasks, kernel=part != "kernel", pays=False, without=part)[0]
+    best = fits["PATCHES"]
+    for part in (*PARTS, *_CHANCES, "patches"):
+        without = fit(tasks, kernel=True, pays=False, patches=True, without=part)[0]
         costs = {"fitted": _difference(tasks, without, best), "judged": _difference(judges, without, best)}
         found[f"without {part}"] = {"weights": vars(without)} | {
             k: {"nats": m, "error": e} for k, (m, e) in costs.items()

@@ -24,6 +24,7 @@ from benchmarks.evidence.records import recorded
 from benchmarks.evidence.runner import Array, Settings, Task, facts, keep_trials, kept_trials, planned, stored_job
 from benchmarks.planted_images import FAMILIES, TRUTHS, group_elements, responses, turned
 from models.groups.finite import element_key
+from workers.evidence.combination import patch_trust
 from workers.ranking import rank_search
 from workers.training import run_trial
 
@@ -134,8 +135,9 @@ def trials_of(seed: int, keep: Path, *, every: bool) -> tuple[dict[str, Any], di
 def record(seed: int, keep: Path, *, every: bool = False) -> dict[str, Any]:
     """The task of a seed, the service's answer to it, and everything that the answer was made of, as JSON.
 
-    Of a node, `kernel` are the bits of read-outs of features for its group, `paired` what its network gains beside its
-    subgroups' (null where it or they were not trained).
+    Of a node, `kernel` are the bits of read-outs of features for its group, `patches` and `nearly` those of processes on
+    patches (`trust`: how far these count), `paired` what its network gains beside its subgroups' (null where it or
+    they were not trained).
     """
     drawn = image_task(seed)
     plan, request, trials = trials_of(seed, keep, every=every)
@@ -143,8 +145,11 @@ def record(seed: int, keep: Path, *, every: bool = False) -> dict[str, Any]:
     truth = next(p for p, node in enumerate(plan["nodes"]) if node["name"] == drawn.task.truth)
     found = recorded(plan, ranking, truth)
     rows = {row["position"]: row["evidence"] for row in ranking["rows"]}
+    metrics = trials[0]["metrics"]
     for p, node in enumerate(found["nodes"]):
-        node |= {"kernel": trials[0]["metrics"]["features"]["log2_evidence"][p], "paired": rows[p]["paired_loss"]}
+        node |= {"kernel": metrics["features"]["log2_evidence"][p], "paired": rows[p]["paired_loss"]}
+        node |= {"patches": metrics["patches"]["log2_evidence"][p], "nearly": metrics["patches"]["nearly"][p]}
     task = "classification" if drawn.task.y.dtype.kind in "iub" else "regression"
     about = {"n": len(drawn.task.x), "epochs": drawn.epochs, "margin": drawn.task.margin}
-    return {"seed": seed, "task": task, **about, "gain_bits": trials[0]["metrics"]["gain_bits"], **found}
+    trust = patch_trust(metrics["patches"]["share"], [t["metrics"] for t in trials])
+    return {"seed": seed, "task": task, **about, "gain_bits": metrics["gain_bits"], "trust": trust, **found}

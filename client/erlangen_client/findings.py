@@ -77,6 +77,7 @@ class Candidate(Record):
     consistency_term: float | None = None
     complexity_term: float | None = None
     imposed_bits: float | None = None
+    patch_bits: float | None = None
     paired_loss: PairedLoss | None = None
     accuracy: Interval | None = None
     r2: Interval | None = None

@@ -19,20 +19,24 @@ from typing import Any, Literal
 
 import numpy as np
 
-Kind = Literal["regression", "classes", "features", "none"]
+Kind = Literal["regression", "classes", "features", "patches", "none"]
 
 
 @dataclass(frozen=True)
 class Weights:
     """Of log2 evidence for what imposing the group gives (`kernel`), of bits for the elements (`silence`: no witness
-    objects) and of bits against them. `pays`: whether what imposing gains pays for the group's complexity first.
-    `faint`: the chance that a larger group than the true one holds so nearly that imposing it does not show."""
+    objects) and of bits against them; on images, where `kernel` weighs read-outs of features, of what patches say
+    (`patches`). `pays`: whether what imposing gains pays for the group's complexity first.
+    `faint`: the chance that a larger group than the true one holds so nearly that imposing it does not show; `nearly`:
+    the same for patches, where such breaks are looked for."""
 
     kernel: float
     silence: float
     objection: float
     pays: bool = True
     faint: float = 0.0
+    patches: float = 0.0
+    nearly: float = 0.0
 
 
 REGRESSION = Weights(kernel=0.76, silence=0.24, objection=0.55)
@@ -40,11 +44,17 @@ CLASSES = Weights(kernel=0.32, silence=1.07, objection=0.26)
 ORBITS_ALONE = Weights(kernel=0.0, silence=1.23, objection=0.73)
 # Images: read-outs of features; or no evidence of that kind.
 FEATURES = Weights(kernel=0.47, silence=0.84, objection=0.36, pays=False, faint=0.014)
+PATCHES = Weights(kernel=0.2, silence=0.8, objection=0.36, pays=False, faint=0.014, patches=0.4, nearly=0.2)
 IMAGES_ALONE = Weights(kernel=0.0, silence=1.79, objection=0.68)
 
 
 def consistency(
-    element_bits: Sequence[float], complexity: float, imposed_bits: float | None, weights: Weights, trust: float = 1.0
+    element_bits: Sequence[float],
+    complexity: float,
+    imposed_bits: float | None,
+    weights: Weights,
+    trust: float = 1.0,
+    patch_bits: float = 0.0,
 ) -> float:
     """Evidence for a group, in bits, from the log2 Bayes factors of its element classes and what imposing it gives.
 
@@ -56,10 +66,12 @@ def consistency(
     the group gains pays for its complexity first (the second term, where the weights say so): a marginal likelihood
     over functions of x has weighed simplicity already. `imposed_bits`: log2 of the evidence for the group over that for
     the trivial one; None: missing, and left out. `trust`, from 0 to 1: the share of what the best witness learned that
-    the Gaussian process learned too.
+    the Gaussian process learned too. On images `patches` * `patch_bits` comes to it, what processes on patches say,
+    which is trusted as far already.
     """
     k = 0.0 if imposed_bits is None else trust * imposed_bits
     imposed = weights.kernel * k + (min(complexity, max(k, 0.0)) if weights.pays else 0.0)
+    imposed += weights.patches * patch_bits
     if not element_bits:
         return imposed
     rank = min(complexity, float(len(element_bits)))
@@ -86,12 +98,21 @@ def or_nearly(bits: Mapping[int, float], above: Sequence[Collection[int]], chanc
     return found
 
 
+def or_broken(alone: Mapping[int, float], nearly: Mapping[int, float], chance: float) -> dict[int, float]:
+    """Bits of each group if it may also be what is left of a larger one that was weighed together with its break.
+
+    By position: log2 of (1 - chance) 2^alone + chance * 2^nearly; `alone` where no larger group was weighed so.
+    """
+    kept, broken = np.log2(1.0 - chance), np.log2(chance)
+    return {p: float(np.logaddexp2(kept + k, broken + nearly[p])) if p in nearly else k for p, k in alone.items()}
+
+
 def weights_for(kind: Kind, *, images: bool = False) -> Weights:
     """The fitted weights, by what is known of imposing the groups: kernel evidence of regressions or classes, read-outs
     of features, or nothing."""
     if kind == "none":
         return IMAGES_ALONE if images else ORBITS_ALONE
-    return {"regression": REGRESSION, "classes": CLASSES, "features": FEATURES}[kind]
+    return {"regression": REGRESSION, "classes": CLASSES, "features": FEATURES, "patches": PATCHES}[kind]
 
 
 def kernel_trust(metrics: Iterable[dict[str, Any]]) -> float:
@@ -99,17 +120,28 @@ def kernel_trust(metrics: Iterable[dict[str, Any]]) -> float:
 
     From the trials' `validation_shares`, shares of the best constant's loss. 1 where no process testified.
     """
-    named = [
-        (name, share)
-        for m in metrics
-        for name, share in zip(m["witnesses"], m.get("validation_shares") or [], strict=False)
-        if share is not None
-    ]
+    named = _shares(metrics)
     best = max((share for _, share in named), default=0.0)
     processes = [share for name, share in named if name == "kernel"]
     if not processes or best <= 0.0:
         return 1.0
     return float(max(0.0, *processes) / best)
+
+
+def patch_trust(share: float, metrics: Iterable[dict[str, Any]]) -> float:
+    """How far what patches say counts: the `share` they explain over what the best witness learned, at most 1."""
+    best = max((learned for _, learned in _shares(metrics)), default=0.0)
+    return 1.0 if best <= 0.0 else min(max(share, 0.0) / best, 1.0)
+
+
+def _shares(metrics: Iterable[dict[str, Any]]) -> list[tuple[str, float]]:
+    """The witnesses of trials, and what each learned."""
+    return [
+        (name, share)
+        for m in metrics
+        for name, share in zip(m["witnesses"], m.get("validation_shares") or [], strict=False)
+        if share is not None
+    ]
 
 
 def kernel_signal(metrics: Sequence[dict[str, Any]]) -> bool:
