@@ -42,7 +42,9 @@ class PatchFeatures:
         rng = torch.Generator().manual_seed(size)
         d = channels * size * size
         sets = torch.randn(-(-filters // d), d, d, generator=rng)
-        directions = torch.linalg.qr(sets).Q.flatten(0, 1)[:filters]
+        turns, upper = torch.linalg.qr(sets)
+        turns = turns * upper.diagonal(dim1=1, dim2=2).sign()[:, None]  # so that turns are uniform
+        directions = turns.transpose(1, 2).flatten(0, 1)[:filters]
         self.filters = math.sqrt(d) / size * directions.T  # (d, filters)
         self.size, self.side, self.windows = size, seen_side(side), None
         if not everywhere:

@@ -40,7 +40,7 @@ from workers.witnesses import bits, squared
 _ROWS = 4000
 _COPIES = 24_000  # of samples by all elements
 _WORK = 1_000_000_000_000  # multiplications for patches of one size
-_LABELS = 2  # components of labels that may move
+_LABELS = 1  # component of labels that may move
 _PAIRS = 150  # of a group and a larger one that holds nearly, with one break
 _LARGER = 2  # groups for each, those that fit best
 
@@ -52,7 +52,7 @@ def patch_evidence(
     of larger groups; `share` of the best constant's loss that the best of all explains of samples left out, `rows`,
     `seconds`, `cut`: whether the deadline (time.monotonic()) left no time, all are null then.
 
-    Null for the groups that `moved_groups` leaves out, among them those that move labels of more than two components,
+    Null for the groups that `moved_groups` leaves out, among them those that move labels of more than one component,
     and for all where an element moves pixels off the grid: what that blurs, patches are the first to miss.
     """
     started = time.monotonic()

@@ -1,0 +1,204 @@
+"""Gaussian processes on patches: marginal likelihoods, what they find planted, and where they have no say."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import multivariate_normal
+
+from benchmarks.planted_images import group_elements, plant, turned
+from models.groups.plan import plan_search
+from models.kernels import NOISES
+from models.patch_kernels import PatchFeatures, compressed, linear_scores, nothing_score, predicted_without
+from workers.folds import Split
+from workers.patch_evidence import patch_evidence
+from workers.samples import Samples
+
+CPU = torch.device("cpu")
+
+
+def parts_of(rng, n, d):
+    """Features of copies by the mirror x -> -x, and by nothing, and a sign on the targets."""
+    both = torch.from_numpy(rng.normal(size=(n, 2, d)))
+    sign = torch.tensor([[[1.0]], [[-1.0]]]).double()
+    return both, sign
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("d", [2, 40])
+def test_scores_are_marginal_likelihoods(signed, d):
+    """Of fewer samples than features, and of more."""
+    rng = np.random.default_rng(d)
+    both, sign = parts_of(rng, 12, d)
+    y = torch.from_numpy(rng.normal(size=(12, 1)))
+    parts, rho = [both, 0.5 * both[:, :1]], [sign if signed else None, None]
+    scores = linear_scores(parts, rho, y, shared=True)
+    weight = np.array([1.0, -1.0 if signed else 1.0])
+    first = np.einsum("ngd,g->nd", both.numpy(), weight) / 2
+    second = 0.5 * both[:, 0].numpy()
+    covariance = first @ first.T + second @ second.T + weight.mean() ** 2 + 1.0
+    target = y[:, 0].numpy()
+    for score, noise in zip(scores, NOISES.numpy(), strict=True):
+        whole = covariance + noise * np.eye(12)
+        amplitude = float(target @ np.linalg.solve(whole, target)) / 12
+        assert float(score) == pytest.approx(multivariate_normal.logpdf(target, cov=amplitude * whole), rel=1e-5)
+    nothing = multivariate_normal.logpdf(target, cov=float(target @ target) / 12 * np.eye(12))
+    assert nothing_score(y, shared=True) == pytest.approx(nothing)
+
+
+def test_predictions_for_samples_left_out_are_those_without_them():
+    rng = np.random.default_rng(1)
+    both, _ = parts_of(rng, 15, 6)
+    y = torch.from_numpy(rng.normal(size=(15, 2)))
+    found = predicted_without([both], [None], y, 0.3)
+    psi = torch.cat([both.mean(1), torch.ones(15, 1).double()], 1)
+    gram = psi @ psi.T
+    for i in range(15):
+        rest = [j for j in range(15) if j != i]
+        within = gram[rest][:, rest] + 0.3 * torch.eye(14).double()
+        expected = gram[i, rest] @ torch.linalg.solve(within, y[rest])
+        assert torch.allclose(found[i], expected, atol=1e-8)
+
+
+def test_filters_follow_the_arc_cosine_kernel():
+    """Images that are one patch: E relu(v.a) relu(v.b) = (sin t + (pi - t) cos t) |a| |b| / 2 pi, t between a and b."""
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal((6, 1, 5, 5)).astype(np.float32)
+    psi = PatchFeatures(1, (5, 5), 5, True, filters=20_000)(torch.from_numpy(x))[:, :20_000].double()
+    flat = x.reshape(6, 25) / 5
+    norms = np.linalg.norm(flat, axis=1)
+    angle = np.arccos(np.clip(flat @ flat.T / np.outer(norms, norms), -1, 1))
+    expected = np.outer(norms, norms) * (np.sin(angle) + (np.pi - angle) * np.cos(angle)) / (2 * np.pi)
+    assert np.allclose((psi @ psi.T).numpy() / 20_000, expected, atol=0.02)
+
+
+def test_where_a_shape_stands_matters_only_to_windows():
+    rng = np.random.default_rng(3)
+    shape = rng.standard_normal((3, 3)).astype(np.float32)
+    x = np.zeros((2, 1, 16, 16), np.float32)
+    x[0, 0, 4:7, 4:7] = shape
+    x[1, 0, 9:12, 8:11] = shape
+    everywhere, placed = (PatchFeatures(1, (16, 16), 3, e)(torch.from_numpy(x)) for e in (True, False))
+    assert torch.allclose(everywhere[0], everywhere[1], atol=1e-5)
+    assert not torch.allclose(placed[0], placed[1], atol=1e-2 * float(placed.abs().max()))
+
+
+def test_compression_keeps_covariances():
+    x = torch.from_numpy(np.random.default_rng(4).standard_normal((60, 1, 9, 9)).astype(np.float32))
+    features = PatchFeatures(1, (9, 9), 3, True)(x)
+    parts = compressed([features[:40], features[40:]])
+    every = (features - features.mean(0)) / features.std(0, correction=0) / math.sqrt(features.shape[1])
+    first, second = (every @ every.T).double(), torch.cat(parts) @ torch.cat(parts).T
+    assert float((first - second).abs().max()) < 1e-3 * float(first.diagonal().mean())
+
+
+def weighed(x, y, candidates, *, classes=2, seed=0, aside=None, deadline=math.inf, **more):
+    """(found, names): what patches say of the lattice of the candidates on images (n, side, side)."""
+    regression = y.dtype.kind == "f"
+    facts = {
+        "domain": "image2d",
+        "x_shape": [1, *x.shape[1:]],
+        "task": "regression" if regression else "classification",
+    }
+    facts |= {"target_dim": 1 if regression else None, "classes": None if regression else classes}
+    plan = plan_search(candidates, **facts, include_subgroups=True, max_candidates=64)
+    n = len(x)
+    folds = np.array_split(np.arange(n), 3)
+    splits = [Split(np.setdiff1d(np.arange(n), f), f[:0], f) for f in folds]
+    y = y[:, None].astype(np.float32) if regression else y
+    no = np.zeros(1 if regression else classes)
+    images = x[:, None].astype(np.float32)
+    samples = Samples(
+        images, y, not regression, len(no), more.get("cluster", np.arange(n)), splits, folds, no, no + 1.0, aside
+    )
+    found = patch_evidence(samples, {"plan": plan, "position": 0, "request": {"seed": seed}}, CPU, deadline)
+    return found, [node["name"] for node in plan["nodes"]]
+
+
+@pytest.mark.parametrize("truth", ["T", "C2", "D1d", "C4"])
+def test_the_planted_group_is_found_with_few_samples(truth):
+    x, y, _ = plant(truth, "energy", n=300, side=10, seed=2)
+    found, names = weighed(x, y, ["T", "D4"])
+    bits = dict(zip(names, found["log2_evidence"], strict=True))
+    assert bits["T"] == 0.0
+    assert max(bits, key=bits.get) == truth
+    assert bits[truth] - max(b for name, b in bits.items() if name != truth) > 3.0
+    assert 0.2 < found["share"] < 0.9
+    assert found["nearly"][names.index("D4")] is None
+
+
+def test_labels_that_nothing_explains_speak_for_no_group():
+    rng = np.random.default_rng(5)
+    for _ in range(3):
+        found, _ = weighed(rng.standard_normal((200, 8, 8)), rng.integers(0, 2, 200), ["T", "D4"])
+        assert max(abs(b) for b in found["log2_evidence"]) < 3.0
+        assert found["share"] < 0.1
+
+
+def test_a_break_is_seen_beside_what_keeps_the_larger_group():
+    """A target of which a twentieth of the variance has one mirror only, the rest D2: alone D2 gains, with its break
+    D1 explains more than either."""
+    rng = np.random.default_rng(6)
+    x = rng.standard_normal((500, 10, 10)).astype(np.float32)
+    kernel = rng.standard_normal((5, 5)).astype(np.float32)
+
+    def energy(images):
+        windows = np.lib.stride_tricks.sliding_window_view(images, (5, 5), axis=(1, 2))
+        return np.square(np.maximum(np.einsum("nabcd,cd->nab", windows, kernel), 0)).mean((1, 2))
+
+    def mean_over(group):
+        values = np.mean([energy(turned(x, g)) for g in group_elements(group)], axis=0)
+        return (values - values.mean()) / values.std()
+
+    y = mean_over("D2") + math.sqrt(0.05) * mean_over("D1")
+    found, names = weighed(x, (y - y.mean()) / y.std(), ["T", "D2"])
+    alone, nearly = (dict(zip(names, found[key], strict=True)) for key in ("log2_evidence", "nearly"))
+    assert nearly["D1"] > max(*alone.values(), nearly["T"], nearly["C2"], nearly["D1y"]) + 3.0
+
+
+def test_a_mirror_may_flip_the_label():
+    x, _, _ = plant("T", "energy", n=400, side=10, seed=3)
+    mirror = group_elements("D1")[1]
+    kernel = np.random.default_rng(7).standard_normal((5, 5))
+
+    def energy(images):
+        windows = np.lib.stride_tricks.sliding_window_view(images, (5, 5), axis=(1, 2))
+        return np.square(np.maximum(np.einsum("nabcd,cd->nab", windows, kernel), 0)).mean((1, 2))
+
+    y = (energy(x) > energy(turned(x, mirror))).astype(np.int64)
+    flips = {"group": "D1", "labels": "permutation", "label_generators": [[1, 0]]}
+    found, names = weighed(x, y, ["T", flips, "D1"])
+    bits = dict(zip(names, found["log2_evidence"], strict=True))
+    (flipping,) = set(names) - {"T", "D1"}
+    assert bits[flipping] > 10.0
+    assert bits["D1"] < -10.0
+
+
+def test_where_pixels_leave_the_grid_patches_have_no_say():
+    x, y, _ = plant("C2", "energy", n=60, side=8, seed=1)
+    found, names = weighed(x, y, ["T", "C8"])
+    assert found["log2_evidence"] == [None] * len(names)
+    assert (found["share"], found["cut"], found["rows"]) == (None, False, 0)
+
+
+def test_past_the_deadline_nothing_is_said():
+    x, y, _ = plant("C2", "energy", n=60, side=8, seed=1)
+    found, names = weighed(x, y, ["T", "C2"], deadline=time.monotonic() - 1.0)
+    assert (found["log2_evidence"], found["nearly"], found["cut"]) == ([None] * len(names),) * 2 + (True,)
+
+
+def test_copies_and_samples_set_aside_do_not_count():
+    x, y, _ = plant("D1", "energy", n=80, side=8, seed=1)
+    assert weighed(x, y, ["T", "D1"], cluster=np.arange(80) // 2)[0]["rows"] == 40
+    assert weighed(x, y, ["T", "D1"], aside=np.arange(80) < 20)[0]["rows"] == 60
+
+
+def test_images_smaller_than_patches_are_seen_by_smaller_ones():
+    rng = np.random.default_rng(8)
+    x = rng.standard_normal((50, 4, 4))
+    found, _ = weighed(x, (x.mean((1, 2)) > 0).astype(np.int64), ["T", "C2"])
+    assert all(math.isfinite(b) for b in found["log2_evidence"])
+    found, names = weighed(x[:, :2, :2], (x[:, :2, :2].mean((1, 2)) > 0).astype(np.int64), ["T", "C2"])
+    assert found["log2_evidence"] == [None] * len(names)
