@@ -317,14 +317,21 @@ def noise_scores(
         return torch.zeros_like(noises)
     if not shared:
         squares, rest = squares[:, told], rest[told]
-    p = squares.shape[1]
     spectra = values[None] + noises[:, None]  # (noises, r)
     sums = (1.0 / spectra) @ squares + rest / noises[:, None]  # (noises, p)
+    determinants = torch.log(spectra).sum(1) + (m - len(values)) * torch.log(noises)
+    return _profile_scores(sums, determinants, m, shared, lost)
+
+
+def _profile_scores(sums: Tensor, determinants: Tensor, m: int, shared: bool, lost: Tensor | float = 0.0) -> Tensor:
+    """Log marginal likelihood of p columns of m numbers, (noises,), amplitudes at their best: one for each column, or
+    `shared`. `sums` (noises, p): c^T K^-1 c of each column c; `determinants` (noises,): log |K|."""
+    p = sums.shape[1]
     if shared:
         fit = -0.5 * m * p * (torch.log(2.0 * torch.pi * sums.sum(1) / (m * p)) + 1.0)
     else:
         fit = -0.5 * m * (torch.log(2.0 * torch.pi * sums / m) + 1.0).sum(1)
-    return fit - p * (0.5 * (torch.log(spectra).sum(1) + (m - len(values)) * torch.log(noises)) + lost)
+    return fit - p * (0.5 * determinants + lost)
 
 
 def regressor_scores(gram: Tensor, met: Tensor, columns: Tensor, small: float, shared: bool, **others: Any) -> Tensor:
@@ -338,6 +345,23 @@ def regressor_scores(gram: Tensor, met: Tensor, columns: Tensor, small: float, s
     squares = (vectors[:, kept].T @ met) ** 2 / values[:, None]
     rest = ((columns**2).sum(0) - squares.sum(0)).clamp_min(0.0)
     return noise_scores(values, squares, rest, len(columns), shared, **others)
+
+
+def ridge_scores(gram: Tensor, met: Tensor, columns: Tensor, shared: bool, noises: Tensor) -> Tensor:
+    """`regressor_scores` at a few noises, by factoring the covariance of the weights at each of them."""
+    told = (columns**2).sum(0) > _NOTHING * len(columns)
+    if not told.any():
+        return torch.zeros_like(noises)
+    if not shared:
+        columns, met = columns[:, told], met[:, told]
+    squares, sums, determinants = (columns**2).sum(0), [], []
+    for noise in noises:
+        factor = torch.linalg.cholesky(gram + noise * torch.eye(len(gram), dtype=gram.dtype))
+        explained = (met * torch.cholesky_solve(met, factor)).sum(0)
+        sums.append((squares - explained).clamp_min(0.0) / noise)
+        left = (len(columns) - len(gram)) * torch.log(noise)
+        determinants.append(2.0 * torch.log(factor.diagonal()).sum() + left)
+    return _profile_scores(torch.stack(sums), torch.stack(determinants), len(columns), shared)
 
 
 class Regressor:

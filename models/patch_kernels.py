@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.feature_kernels import averaged
-from models.kernels import NOISES, noise_scores, regressor_scores
+from models.kernels import NOISES, noise_scores, ridge_scores
 
 SIZES = (3, 5, 7)  # sides of patches, in pixels
 BREAKS = (0.02, 0.06, 0.2)  # e: prior variance of what breaks a symmetry, beside that of what keeps it
@@ -27,7 +27,6 @@ FILTERS = 1000
 _COMPONENTS = 500  # of the features of all copies: what is left out has next to no variance
 _SIDE = 32  # pixels; larger images are seen as coarsely
 _WINDOW = 0.5  # of half the side of the image: how far a filter that knows positions looks
-_SMALL = 1e-9  # of the largest eigenvalue: below it the noise decides
 _VALUES = 4_000_000  # responses computed at once
 
 
@@ -80,8 +79,10 @@ def compressed(features: Sequence[Tensor]) -> list[Tensor]:
     return [part.double() for part in (every @ axes).split([len(f) for f in features])]
 
 
-def linear_scores(parts: Sequence[Tensor], rho: Sequence[Tensor | None], y: Tensor, *, shared: bool) -> Tensor:
-    """Log marginal likelihoods (nats) at `NOISES` of targets y (n, p) under f, the sum of one function for each of
+def linear_scores(
+    parts: Sequence[Tensor], rho: Sequence[Tensor | None], y: Tensor, *, shared: bool, noises: Tensor = NOISES
+) -> Tensor:
+    """Log marginal likelihoods (nats) at `noises` of targets y (n, p) under f, the sum of one function for each of
     `parts` and of a constant; (noises,).
 
     parts[k] (n, order, r): what the features make of the copies by the elements of a group, rho[k] (order, p, p): what
@@ -89,10 +90,11 @@ def linear_scores(parts: Sequence[Tensor], rho: Sequence[Tensor | None], y: Tens
     """
     design, columns = _design(parts, rho, y)
     if len(design) > design.shape[1]:
-        return regressor_scores(design.T @ design, design.T @ columns, columns, _SMALL, shared)
+        return ridge_scores(design.T @ design, design.T @ columns, columns, shared, noises)
     values, vectors = torch.linalg.eigh(design @ design.T)
     squares = (vectors.T @ columns) ** 2
-    return noise_scores(values.clamp_min(0.0), squares, torch.zeros_like(squares[0]), len(columns), shared)
+    nothing = torch.zeros_like(squares[0])
+    return noise_scores(values.clamp_min(0.0), squares, nothing, len(columns), shared, noises=noises)
 
 
 def predicted_without(parts: Sequence[Tensor], rho: Sequence[Tensor | None], y: Tensor, noise: float) -> Tensor:

@@ -42,6 +42,7 @@ _COPIES = 24_000  # of samples by all elements
 _WORK = 1_000_000_000_000  # multiplications for patches of one size
 _LABELS = 1  # component of labels that may move
 _PAIRS = 150  # of a group and a larger one that holds nearly, with one break
+_NEAR = 2  # steps of the noise, for these
 _LARGER = 2  # groups for each, those that fit best
 
 
@@ -118,9 +119,10 @@ class Seen:
         scaled = [math.sqrt(v) * part for v, part in zip(variances, parts, strict=True)]
         return scaled, [None if g.rho is None else torch.from_numpy(g.rho) for g in chosen]
 
-    def scores(self, positions: Sequence[int], variances: Sequence[float]) -> FloatArray:
+    def scores(self, positions: Sequence[int], variances: Sequence[float], noises: Tensor = NOISES) -> FloatArray:
         """Log evidence at each noise of the sum of one function for each of some groups, of these variances."""
-        return np.asarray(linear_scores(*self._terms(positions, variances), self.targets, shared=self.moving).numpy())
+        parts, rho = self._terms(positions, variances)
+        return np.asarray(linear_scores(parts, rho, self.targets, shared=self.moving, noises=noises).numpy())
 
     def predicted(self, position: int, noise: float) -> Tensor:
         """Targets of samples left out, under one group."""
@@ -147,7 +149,7 @@ def weighed(
     explains most.
     """
     alone: dict[int, list[float]] = {}
-    best: tuple[float, Seen, int, float] | None = None
+    best: tuple[float, Seen, int, int] | None = None
     for size in sizes:
         now = seen(size)
         for p, group in enumerate(now.groups):
@@ -158,10 +160,11 @@ def weighed(
             scores = now.scores([p], [1.0])
             alone.setdefault(p, []).append(_mean(scores))
             if best is None or scores.max() > best[0]:
-                best = (float(scores.max()), now, p, float(NOISES[int(scores.argmax())]))
+                best = (float(scores.max()), now, p, int(scores.argmax()))
     if best is None:
         return None
-    _, now, winner, noise = best
+    _, now, winner, place = best
+    near = NOISES[max(place - _NEAR, 0) : place + _NEAR + 1]
     nothing = nothing_score(now.targets, shared=now.moving)
     each = max(1, _PAIRS // len(alone))
     nearly: dict[int, list[float]] = {}
@@ -170,8 +173,9 @@ def weighed(
         for q, e in [(q, e) for e in BREAKS for q in larger][:each]:
             if time.monotonic() > deadline:
                 return None
-            # The other sizes explain less, and next to nothing of what this one does.
-            nearly.setdefault(p, []).append(_mean(now.scores([q, p], [1.0, e])) - math.log(len(sizes)))
+            # Other sizes explain less, and noises far from the best one next to nothing.
+            scores = now.scores([q, p], [1.0, e], near)
+            nearly.setdefault(p, []).append(float(np.logaddexp.reduce(scores)) - math.log(len(NOISES) * len(sizes)))
 
     def over_nothing(scores: Sequence[float]) -> float:
         return float(np.logaddexp(nothing, _mean(np.array(scores)))) / math.log(2.0)
@@ -180,7 +184,7 @@ def weighed(
     return Weighed(
         {p: over_nothing(s) - first for p, s in alone.items()},
         {p: over_nothing(s) - first for p, s in nearly.items()},
-        now.predicted(winner, noise),
+        now.predicted(winner, float(NOISES[place])),
     )
 
 
