@@ -44,7 +44,7 @@ CLASSES = Weights(kernel=0.32, silence=1.07, objection=0.26)
 ORBITS_ALONE = Weights(kernel=0.0, silence=1.23, objection=0.73)
 # Images: read-outs of features; or no evidence of that kind.
 FEATURES = Weights(kernel=0.47, silence=0.84, objection=0.36, pays=False, faint=0.014)
-PATCHES = Weights(kernel=0.2, silence=0.8, objection=0.36, pays=False, faint=0.014, patches=0.4, nearly=0.2)
+PATCHES = Weights(kernel=0.19, silence=0.53, objection=0.32, pays=False, faint=0.014, patches=0.67, nearly=0.1)
 IMAGES_ALONE = Weights(kernel=0.0, silence=1.79, objection=0.68)
 
 
@@ -103,6 +103,8 @@ def or_broken(alone: Mapping[int, float], nearly: Mapping[int, float], chance: f
 
     By position: log2 of (1 - chance) 2^alone + chance * 2^nearly; `alone` where no larger group was weighed so.
     """
+    if chance <= 0.0:
+        return dict(alone)
     kept, broken = np.log2(1.0 - chance), np.log2(chance)
     return {p: float(np.logaddexp2(kept + k, broken + nearly[p])) if p in nearly else k for p, k in alone.items()}
 
