@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,17 +12,20 @@ from workers.evidence.combination import (
     FEATURES,
     IMAGES_ALONE,
     ORBITS_ALONE,
+    PATCHES,
     REGRESSION,
     consistency,
     kernel_signal,
     kernel_trust,
+    or_broken,
     or_nearly,
+    patch_trust,
     weights_for,
 )
 from workers.evidence.posterior import posterior
 
 bits = st.floats(-60, 12)
-EVERY = pytest.mark.parametrize("weights", [REGRESSION, CLASSES, ORBITS_ALONE, FEATURES, IMAGES_ALONE])
+EVERY = pytest.mark.parametrize("weights", [REGRESSION, CLASSES, ORBITS_ALONE, FEATURES, PATCHES, IMAGES_ALONE])
 
 
 @EVERY
@@ -58,8 +62,8 @@ def test_no_kind_counts_twice():
         both = consistency([3.0], 1.0, 10.0, weights)
         alone = consistency([3.0], 1.0, None, ORBITS_ALONE)
         assert both < 10.0 * max(1.0, weights.kernel) + max(3.0, alone)
-    every = [weights_for(kind) for kind in ("regression", "classes", "features", "none")]
-    assert len(set(every)) == 4
+    every = [weights_for(kind) for kind in ("regression", "classes", "features", "patches", "none")]
+    assert len(set(every)) == 5
     assert weights_for("none", images=True) not in every
     assert weights_for("features", images=True) == weights_for("features")
 
@@ -100,3 +104,27 @@ def test_a_process_that_sees_only_noise_says_nothing():
     quiet, loud = {"log2_evidence": -9.0, "kernel_noise": 0.97}, {"log2_evidence": -5.0, "kernel_noise": 0.3}
     assert kernel_signal([quiet, loud])
     assert not kernel_signal([quiet, {**loud, "log2_evidence": -20.0}])
+
+
+def test_a_group_may_be_what_is_left_of_a_larger_one():
+    alone, nearly = {0: 0.0, 1: 40.0, 2: 60.0}, {0: 70.0, 1: 20.0}
+    found = or_broken(alone, nearly, 0.1)
+    assert found[0] == pytest.approx(70.0 + np.log2(0.1))
+    assert found[1] == pytest.approx(40.0 + np.log2(0.9))
+    assert found[2] == 60.0
+    assert or_broken(alone, nearly, 0.0) == alone
+
+
+@given(more=st.floats(0, 100), bits=st.floats(-200, 200))
+def test_more_from_patches_is_never_less_for_a_group(more, bits):
+    first, second = (consistency([1.0], 2.0, 3.0, PATCHES, 1.0, b) for b in (bits, bits + more))
+    assert second - first == pytest.approx(PATCHES.patches * more, abs=1e-9)
+    assert consistency([1.0], 2.0, 3.0, FEATURES, 1.0, bits) == consistency([1.0], 2.0, 3.0, FEATURES)
+
+
+def test_patches_count_as_far_as_they_explain_what_networks_do():
+    metrics = [{"witnesses": ["T", "positions"], "validation_shares": [0.2, 0.8]}, {"witnesses": []}]
+    assert patch_trust(0.4, metrics) == pytest.approx(0.5)
+    assert patch_trust(0.9, metrics) == 1.0
+    assert patch_trust(-0.1, metrics) == 0.0
+    assert patch_trust(0.1, [{"witnesses": ["T"], "validation_shares": [-0.2]}]) == 1.0

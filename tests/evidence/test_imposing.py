@@ -8,7 +8,14 @@ import pytest
 from benchmarks.planted_images import plant
 from models.groups.joins import above
 from models.groups.plan import plan_search
-from workers.evidence.combination import FEATURES, IMAGES_ALONE, ORBITS_ALONE, or_nearly
+from workers.evidence.combination import (
+    FEATURES,
+    IMAGES_ALONE,
+    ORBITS_ALONE,
+    PATCHES,
+    or_broken,
+    or_nearly,
+)
 from workers.evidence.orbits import UNKNOWN
 from workers.evidence.verdicts import ClassEvidence
 from workers.imposing import imposed, paired_losses
@@ -63,6 +70,38 @@ def test_poses_that_the_data_does_not_show_say_nothing():
     refuted = {where["T"]: 0.0, where["C2"]: 5.0, where["D1"]: -50.0, where["D1y"]: 5.0, where["D2"]: 5.0}
     found = imposed(plan, trials_with(plan, [refuted[p] for p in range(5)]), evidence(plan, [half_turn]))
     assert found.bits[where["D1"]] == -50.0, "D2, whose half turn is not shown, does not speak for its subgroups"
+
+
+def seen(bits, nearly, share):
+    return {"log2_evidence": bits, "nearly": nearly, "share": share}
+
+
+def test_patches_are_weighed_beside_read_outs_as_far_as_they_are_trusted():
+    plan = lattice()
+    done = trials_with(plan, [0.0, 1.0, 2.0, 3.0, 4.0])
+    bits, nearly = [0.0, 10.0, -20.0, 5.0, 12.0], [14.0, 2.0, -30.0, 1.0, None]
+    done[0]["metrics"] |= {"witnesses": ["T"], "validation_shares": [0.6], "patches": seen(bits, nearly, 0.3)}
+    found = imposed(plan, done, evidence(plan))
+    expected = or_broken(dict(enumerate(bits)), dict(enumerate(nearly[:4])), PATCHES.nearly)
+    assert found.weights == PATCHES
+    assert found.patches == {p: pytest.approx(0.5 * k) for p, k in expected.items()}
+    assert found.bits == or_nearly(dict(enumerate([0.0, 1.0, 2.0, 3.0, 4.0])), above(plan), PATCHES.faint)
+    done[0]["metrics"]["patches"] = seen([0.0, None, -20.0, 5.0, 12.0], nearly, 0.3)
+    without = imposed(plan, done, evidence(plan))
+    assert (without.patches, without.seen(0), without.weights) == (None, None, FEATURES)
+
+
+def test_patches_of_poses_that_the_data_does_not_show_say_nothing():
+    plan = lattice()
+    where = positions(plan)
+    half_turn = next(c["element"] for c in plan["classes"] if c["angle_degrees"] == 180)
+    done = trials_with(plan, [0.0] * 5)
+    bits = {where["T"]: 0.0, where["C2"]: 5.0, where["D1"]: -50.0, where["D1y"]: 5.0, where["D2"]: 50.0}
+    said = [bits[p] for p in range(5)]
+    done[0]["metrics"] |= {"witnesses": [], "patches": seen(said, [60.0] * 4 + [None], 0.3)}
+    found = imposed(plan, done, evidence(plan, [half_turn])).patches
+    assert found[where["C2"]] == found[where["D2"]] == 0.0
+    assert found[where["D1"]] == -50.0, "what is left of D2, whose half turn is not shown, is not thought of"
 
 
 def test_vectors_without_kernels_keep_their_own_weights():
@@ -132,9 +171,12 @@ def test_searches_are_ranked_with_and_without_read_outs(search):
     rows = {row["evidence"]["name"]: row for row in ranking["rows"]}
     bits = trials[0]["metrics"]["features"]["log2_evidence"]
     assert {n: r["evidence"]["imposed_bits"] for n, r in rows.items()} == {
-        "T": or_nearly(dict(enumerate(bits)), [{1}, set()], FEATURES.faint)[0],
+        "T": or_nearly(dict(enumerate(bits)), [{1}, set()], PATCHES.faint)[0],
         "D1": bits[1],
     }
+    patches = trials[0]["metrics"]["patches"]
+    assert rows["D1"]["evidence"]["patch_bits"] == pytest.approx(patches["log2_evidence"][1])
+    assert rows["D1"]["posterior"] > 0.9
     assert rows["D1"]["evidence"]["paired_loss"]["against"] == ["T"]
     (mirror,) = ranking["elements"]
     assert mirror["defect"]["bound"] > mirror["defect"]["value"]
@@ -145,7 +187,7 @@ def test_searches_are_ranked_with_and_without_read_outs(search):
     del old[0]["metrics"]["features"]
     request = {"folds": 2, "seeds": 1, "seed": 0, "tolerance": 0.05, "weights": {}}
     again = rank_search({"plan": plan, "request": request, "trials": old})
-    assert all(row["evidence"]["imposed_bits"] is None for row in again["rows"])
+    assert all(row["evidence"][key] is None for row in again["rows"] for key in ("imposed_bits", "patch_bits"))
     assert sum(row["posterior"] for row in again["rows"]) == pytest.approx(1.0)
     more = copy.deepcopy(trials)
     more[0]["metrics"]["features"]["log2_evidence"] = [0.0, bits[1] + 10.0]
