@@ -73,7 +73,7 @@ def compressed(features: Sequence[Tensor]) -> list[Tensor]:
     copies; float64, of total variance one (randomised subspace iteration; Halko et al., 2011, arXiv:0909.4061)."""
     every = torch.cat(list(features))
     shift, spread = every.mean(0), every.std(0, correction=0)
-    every = (every - shift) / ((spread + 1e-6 * spread.max() + 1e-12) * math.sqrt(every.shape[1]))
+    every.sub_(shift).div_((spread + 1e-6 * spread.max() + 1e-12) * math.sqrt(every.shape[1]))
     start = torch.randn(every.shape[1], _COMPONENTS, generator=torch.Generator().manual_seed(0))
     axes = torch.linalg.qr(every.T @ (every @ start)).Q
     return [part.double() for part in (every @ axes).split([len(f) for f in features])]

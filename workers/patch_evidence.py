@@ -71,7 +71,7 @@ def patch_evidence(
         moving = labels_move(plan)
         targets = centred(y[torch.from_numpy(rows)], moving)
         x = torch.from_numpy(samples.x[rows]).to(device)
-        x = (x - x.mean((0, 2, 3), keepdim=True)) / (x.std((0, 2, 3), keepdim=True) + 1e-12)
+        x = (x - x.mean((0, 2, 3), keepdim=True)) / (x.std((0, 2, 3), correction=0, keepdim=True) + 1e-12)
         everywhere = bool(plan["nodes"][position]["spec"]["translations"])
 
         def seen(size: int) -> Seen:

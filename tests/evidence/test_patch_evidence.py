@@ -117,7 +117,7 @@ def weighed(x, y, candidates, *, classes=2, seed=0, aside=None, deadline=math.in
     return found, [node["name"] for node in plan["nodes"]]
 
 
-@pytest.mark.parametrize("truth", ["T", "C2", "D1d", "C4"])
+@pytest.mark.parametrize("truth", ["T", "D1d", *(pytest.param(t, marks=pytest.mark.slow) for t in ("C2", "C4"))])
 def test_the_planted_group_is_found_with_few_samples(truth):
     x, y, _ = plant(truth, "energy", n=300, side=10, seed=2)
     found, names = weighed(x, y, ["T", "D4"])
@@ -131,10 +131,9 @@ def test_the_planted_group_is_found_with_few_samples(truth):
 
 def test_labels_that_nothing_explains_speak_for_no_group():
     rng = np.random.default_rng(5)
-    for _ in range(3):
-        found, _ = weighed(rng.standard_normal((200, 8, 8)), rng.integers(0, 2, 200), ["T", "D4"])
-        assert max(abs(b) for b in found["log2_evidence"]) < 3.0
-        assert found["share"] < 0.1
+    found, _ = weighed(rng.standard_normal((200, 8, 8)), rng.integers(0, 2, 200), ["T", "D4"])
+    assert max(abs(b) for b in found["log2_evidence"]) < 3.0
+    assert found["share"] < 0.1
 
 
 def test_a_break_is_seen_beside_what_keeps_the_larger_group():
