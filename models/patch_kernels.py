@@ -25,7 +25,8 @@ SIZES = (3, 5, 7)  # sides of patches, in pixels
 BREAKS = (0.02, 0.06, 0.2)  # e: prior variance of what breaks a symmetry, beside that of what keeps it
 FILTERS = 1000
 _COMPONENTS = 500  # of the features of all copies: what is left out has next to no variance
-_SIDE = 32  # pixels; larger images are seen as coarsely
+_SIDE = 20  # pixels; larger images are seen as coarsely
+_FLAT = 1e-6  # spread of a channel, beside its largest value, below which it is taken for constant
 _WINDOW = 0.5  # of half the side of the image: how far a filter that knows positions looks
 _VALUES = 4_000_000  # responses computed at once
 
@@ -40,21 +41,20 @@ class PatchFeatures:
     def __init__(self, channels: int, side: tuple[int, int], size: int, everywhere: bool, filters: int = FILTERS):
         rng = torch.Generator().manual_seed(size)
         d = channels * size * size
-        sets = torch.randn(-(-filters // d), d, d, generator=rng)
+        sets = torch.randn(-(-filters // d), d, min(d, filters), generator=rng)
         turns, upper = torch.linalg.qr(sets)
         turns = turns * upper.diagonal(dim1=1, dim2=2).sign()[:, None]  # so that turns are uniform
         directions = turns.transpose(1, 2).flatten(0, 1)[:filters]
         self.filters = math.sqrt(d) / size * directions.T  # (d, filters)
-        self.size, self.side, self.windows = size, seen_side(side), None
+        self.size, self.windows = size, None
         if not everywhere:
-            h, w = (s - size + 1 for s in self.side)
+            h, w = (s - size + 1 for s in side)
             y, x = torch.linspace(-1.0, 1.0, h)[:, None, None], torch.linspace(-1.0, 1.0, w)[:, None]
             where = 2.0 * torch.rand(2, filters, generator=rng) - 1.0
             windows = torch.exp(-((y - where[0]) ** 2 + (x - where[1]) ** 2) / (2.0 * _WINDOW**2)).flatten(0, 1)
             self.windows = windows / windows.mean(0)  # (positions, filters)
 
     def __call__(self, x: Tensor) -> Tensor:
-        x = F.adaptive_avg_pool2d(x, self.side)
         parts = []
         for image in x.split(max(1, _VALUES // (x[0, 0].numel() * self.filters.shape[1]))):
             response = (F.unfold(image, self.size).transpose(1, 2) @ self.filters.to(x.device)).relu_()
@@ -68,9 +68,20 @@ def seen_side(side: tuple[int, int]) -> tuple[int, int]:
     return min(side[0], _SIDE), min(side[1], _SIDE)
 
 
+def as_seen(x: Tensor) -> Tensor:
+    """Images (n, c, h, w) at the size at which they are seen, each channel of mean 0 and variance 1, or all zeros where
+    it does not vary or is no number; moves that keep to the grid commute with it."""
+    side = seen_side((int(x.shape[-2]), int(x.shape[-1])))
+    x = torch.cat([F.adaptive_avg_pool2d(part.double(), side) for part in x.split(100)])
+    spread = x.std((0, 2, 3), correction=0, keepdim=True)
+    varies = spread > _FLAT * x.abs().amax((0, 2, 3), keepdim=True)
+    x = torch.where(varies, (x - x.mean((0, 2, 3), keepdim=True)) / spread.clamp_min(1e-300), 0.0)
+    return x.float()
+
+
 def compressed(features: Sequence[Tensor]) -> list[Tensor]:
     """The features (n, d) of every moved copy, standardised, on the axes along which they vary most, alike for all
-    copies; float64, of total variance one (randomised subspace iteration; Halko et al., 2011, arXiv:0909.4061)."""
+    copies; float64, of total variance one at most (randomised subspace iteration; Halko et al., arXiv:0909.4061)."""
     every = torch.cat(list(features))
     shift, spread = every.mean(0), every.std(0, correction=0)
     every.sub_(shift).div_((spread + 1e-6 * spread.max() + 1e-12) * math.sqrt(every.shape[1]))
@@ -83,10 +94,10 @@ def linear_scores(
     parts: Sequence[Tensor], rho: Sequence[Tensor | None], y: Tensor, *, shared: bool, noises: Tensor = NOISES
 ) -> Tensor:
     """Log marginal likelihoods (nats) at `noises` of targets y (n, p) under f, the sum of one function for each of
-    `parts` and of a constant; (noises,).
+    `parts`; (noises,).
 
-    parts[k] (n, order, r): what the features make of the copies by the elements of a group, rho[k] (order, p, p): what
-    the elements do to targets, None where all stay put.
+    parts[k] (n, order, r): the regressors of the copies by the elements of a group, rho[k] (order, p, p): what the
+    elements do to targets, None where all stay put.
     """
     design, columns = _design(parts, rho, y)
     if len(design) > design.shape[1]:
@@ -108,14 +119,13 @@ def predicted_without(parts: Sequence[Tensor], rho: Sequence[Tensor | None], y: 
 
 
 def _design(parts: Sequence[Tensor], rho: Sequence[Tensor | None], y: Tensor) -> tuple[Tensor, Tensor]:
-    """Regressors, a constant among them, and the targets they explain, as columns or, where labels move, as one."""
+    """All regressors, averaged, and the targets they explain, as columns or, where labels move, as one."""
     columns = y if all(r is None for r in rho) else y.reshape(-1, 1)
     designs = []
     for part, action in zip(parts, rho, strict=True):
-        psi = torch.cat([part, torch.ones_like(part[..., :1])], 2)
         if action is None and columns is not y:
             action = torch.eye(y.shape[1]).double().expand(part.shape[1], -1, -1)
-        designs.append(averaged(psi, action))
+        designs.append(averaged(part, action))
     return torch.cat(designs, 1), columns
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from models.groups.action import is_trivial
 from models.groups.joins import above
 from workers.evidence.combination import (
+    PATCHES,
     Kind,
     Weights,
     kernel_signal,
@@ -75,22 +76,35 @@ def _imposed_on_images(plan: dict[str, Any], done: Trials, evidence: Sequence[Cl
     # What is made of poses that the data does not show means nothing, neither for their groups nor for subgroups.
     unshown = {c for c, e in enumerate(evidence) if e.support == "not_shown"}
     seen = {p for p in done if not unshown & set(plan["nodes"][p]["classes"])}
-    alone = _bits(done, "patches", "log2_evidence")
-    patches = None
-    weights = weights_for("features" if alone is None else "patches", images=True)
-    if alone is not None:
-        kept = {p: k for p, k in alone.items() if p in seen}
-        if unshown:
-            patches = dict.fromkeys(alone, 0.0) | or_nearly(kept, above(plan), weights.nearly)
-        else:
-            patches = or_broken(kept, _bits(done, "patches", "nearly", partly=True) or {}, weights.nearly)
-        metrics = [t["metrics"] for t in done.values()]
-        share = max(m["patches"]["share"] for m in metrics if m.get("patches", {}).get("share") is not None)
-        trust = patch_trust(share, metrics)
-        patches = {p: trust * k for p, k in patches.items()}
+    patches = _patch_bits(plan, done, seen if unshown else None)
+    weights = weights_for("features" if patches is None else "patches", images=True)
     kept = {p: k for p, k in read_outs.items() if p in seen}
     bits = dict.fromkeys(read_outs, 0.0) | or_nearly(kept, above(plan), weights.faint)
     return Imposed(bits, 1.0, True, weights, patches)
+
+
+def _patch_bits(plan: dict[str, Any], done: Trials, seen: set[int] | None) -> dict[int, float] | None:
+    """What patches say of each candidate, as far as they are trusted; None where they say nothing of one.
+
+    `seen`: the candidates whose poses the data shows, None where it shows all. What was found beside a break (`nearly`)
+    is of larger groups whatever their poses, so where some are not shown it is left out.
+    """
+    alone = _bits(done, "patches", "log2_evidence")
+    if alone is None:
+        return None
+    if seen is None:
+        found = or_broken(alone, _bits(done, "patches", "nearly", partly=True) or {}, PATCHES.nearly)
+    else:
+        over = [node["translations"] for node in plan["nodes"]]
+        upper = [{q for q in more if over[q] == over[p]} for p, more in enumerate(above(plan))]
+        kept = {p: k for p, k in alone.items() if p in seen}
+        found = dict.fromkeys(alone, 0.0) | or_nearly(kept, upper, PATCHES.nearly)
+    metrics = [t["metrics"] for t in done.values()]
+    trust: dict[int, float] = {}
+    for said in (m["patches"] for m in metrics if m.get("patches", {}).get("share") is not None):
+        sure = patch_trust(said["share"], metrics)
+        trust |= {p: sure for p, k in enumerate(said["log2_evidence"]) if k is not None}
+    return {p: trust[p] * k for p, k in found.items()}
 
 
 def _bits(done: Trials, kind: str, name: str, *, partly: bool = False) -> dict[int, float] | None:

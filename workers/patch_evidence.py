@@ -25,6 +25,7 @@ from models.patch_kernels import (
     FILTERS,
     SIZES,
     PatchFeatures,
+    as_seen,
     compressed,
     linear_scores,
     nothing_score,
@@ -33,13 +34,14 @@ from models.patch_kernels import (
 )
 from workers.folds import IntArray
 from workers.kernel_evidence import centred, contrasts, free_rows, log_chances, numeric_targets
-from workers.moved_groups import MovedGroup, moved_groups
+from workers.moved_groups import MovedGroup, MovedGroups, moved_groups
 from workers.samples import Samples, constant_loss, labels_move
 from workers.witnesses import bits, squared
 
 _ROWS = 4000
 _COPIES = 24_000  # of samples by all elements
-_WORK = 1_000_000_000_000  # multiplications for patches of one size
+_FEWEST = 50  # samples that say anything
+_RESPONSES = 3_000_000_000  # of filters to patches of one size
 _LABELS = 1  # component of labels that may move
 _PAIRS = 150  # of a group and a larger one that holds nearly, with one break
 _NEAR = 2  # steps of the noise, for these
@@ -53,55 +55,77 @@ def patch_evidence(
     of larger groups; `share` of the best constant's loss that the best of all explains of samples left out, `rows`,
     `seconds`, `cut`: whether the deadline (time.monotonic()) left no time, all are null then.
 
-    Null for the groups that `moved_groups` leaves out, among them those that move labels of more than one component,
-    and for all where an element moves pixels off the grid: what that blurs, patches are the first to miss.
+    All are null where a group is left out by `moved_groups` or moves labels of more than one component, where fewer
+    than 50 samples count, and where an element moves pixels off the grid: what that blurs, patches miss first.
     """
     started = time.monotonic()
     plan, position = job["plan"], job["position"]
-    channels, h, w = (int(s) for s in samples.x.shape[1:])
     basis = contrasts(samples.outputs) if samples.classification else None
     y = numeric_targets(samples, basis)
-    moved = moved_groups(plan, position, (h, w), basis, y.shape[1] <= _LABELS)
-    sizes = [size for size in SIZES if size <= min(seen_side((h, w)))]
+    channels, *side = (int(s) for s in samples.x.shape[1:])
+    moved = moved_groups(plan, position, (side[0], side[1]), basis, y.shape[1] <= _LABELS)
+    rows = free_rows(samples, _most_rows(channels, (side[0], side[1]), len(moved.actions)), _seed(job))
     none: list[float | None] = [None] * len(moved.groups)
-    found: dict[str, Any] = {"log2_evidence": none, "nearly": none, "share": None, "rows": 0, "cut": False}
-    if sizes and not any(g is not None and g.off_grid for g in moved.groups):
-        copies = min(_COPIES, _affordable(channels, (h, w)))
-        rows = free_rows(samples, min(_ROWS, copies // len(moved.actions)), int(job["request"].get("seed") or 0))
-        moving = labels_move(plan)
-        targets = centred(y[torch.from_numpy(rows)], moving)
-        x = torch.from_numpy(samples.x[rows]).to(device)
-        x = (x - x.mean((0, 2, 3), keepdim=True)) / (x.std((0, 2, 3), correction=0, keepdim=True) + 1e-12)
-        everywhere = bool(plan["nodes"][position]["spec"]["translations"])
-
-        def seen(size: int) -> Seen:
-            psi = PatchFeatures(channels, (h, w), size, everywhere)
-            copies = compressed([psi(transform_samples(x, a, "image2d")).cpu() for a in moved.actions.values()])
-            return Seen(dict(zip(moved.actions, copies, strict=True)), moved.groups, targets, moving)
-
-        said = weighed(seen, sizes, above(plan), position, deadline)
-        if said is None:
-            found["cut"] = True
-        else:
+    found: dict[str, Any] = {"log2_evidence": none, "nearly": none, "share": None, "rows": len(rows), "cut": False}
+    if len(rows) >= _FEWEST and _comparable(plan, position, moved):
+        x = as_seen(torch.from_numpy(samples.x[rows]).to(device))
+        targets = centred(y[torch.from_numpy(rows)], labels_move(plan))
+        said = _said(x, targets, moved, plan, position, deadline)
+        found["cut"] = said is None
+        if said is not None:
             found["log2_evidence"] = [said.alone.get(p) for p in range(len(none))]
             found["nearly"] = [said.nearly.get(p) for p in range(len(none))]
             found["share"] = _share(samples, rows, said.predicted + (y[torch.from_numpy(rows)] - targets), basis)
-        found["rows"] = len(rows)
     return {**found, "seconds": time.monotonic() - started}
 
 
-def _affordable(channels: int, side: tuple[int, int]) -> int:
-    """Copies of images whose patches can be looked at."""
+def _seed(job: dict[str, Any]) -> int:
+    return int(job["request"].get("seed") or 0)
+
+
+def _most_rows(channels: int, side: tuple[int, int], elements: int) -> int:
+    """Samples whose copies can be looked at."""
     h, w = seen_side(side)
-    return int(_WORK / (FILTERS * h * w * (channels * max(SIZES) ** 2 + 20)))
+    work = FILTERS * h * w * (1.0 + channels * max(SIZES) ** 2 / 200.0)
+    return min(_ROWS, min(_COPIES, int(_RESPONSES / work)) // elements)
+
+
+def _comparable(plan: dict[str, Any], position: int, moved: MovedGroups) -> bool:
+    """Whether all groups that take the same translations for granted are known, and keep to the grid."""
+    over = plan["nodes"][position]["spec"]["translations"]
+    alike = [g for g, n in zip(moved.groups, plan["nodes"], strict=True) if n["spec"]["translations"] == over]
+    return all(g is not None and not g.off_grid for g in alike)
+
+
+def _said(
+    x: Tensor, targets: Tensor, moved: MovedGroups, plan: dict[str, Any], position: int, deadline: float
+) -> Weighed | None:
+    everywhere = bool(plan["nodes"][position]["spec"]["translations"])
+    channels, *side = x.shape[1:]
+
+    def seen(size: int) -> Seen | None:
+        psi = PatchFeatures(channels, (side[0], side[1]), size, everywhere)
+        features = []
+        for action in moved.actions.values():
+            if time.monotonic() > deadline:
+                return None
+            features.append(psi(transform_samples(x, action, "image2d")).cpu())
+        copies = dict(zip(moved.actions, compressed(features), strict=True))
+        return Seen(copies, moved.groups, targets, labels_move(plan))
+
+    sizes = [size for size in SIZES if size <= min(side)]
+    return weighed(seen, sizes, above(plan), position, deadline)
 
 
 def _share(samples: Samples, rows: IntArray, predicted: Tensor, basis: FloatArray | None) -> float:
-    """The share of the best constant's loss that predictions (n, p) for rows that they were not fitted to explain."""
+    """The share of the best constant's loss that predictions (n, p), each from the other samples, are sure to explain:
+    less one standard error, as for networks (`workers.witnesses.validation_share`)."""
     y = torch.from_numpy(samples.y[rows])
     lost = squared(predicted, y.double()) if basis is None else bits(log_chances(predicted, basis), y)
-    constant = constant_loss(samples, rows, rows)
-    return float(1.0 - lost.mean() / max(float(constant.mean()), 1e-12))
+    constant = torch.from_numpy(constant_loss(samples, rows, rows))
+    gains = constant - lost
+    error = float(gains.std()) / math.sqrt(len(gains))
+    return (float(gains.mean()) - error) / max(float(constant.mean()), 1e-12)
 
 
 @dataclass(frozen=True)
@@ -114,10 +138,17 @@ class Seen:
     moving: bool
 
     def _terms(self, positions: Sequence[int], variances: Sequence[float]) -> tuple[list[Tensor], list[Tensor | None]]:
-        chosen = [g for p in positions if (g := self.groups[p]) is not None]
-        parts = [torch.stack([self.copies[m] for m in g.members], 1) for g in chosen]
-        scaled = [math.sqrt(v) * part for v, part in zip(variances, parts, strict=True)]
-        return scaled, [None if g.rho is None else torch.from_numpy(g.rho) for g in chosen]
+        """Regressors, a constant among them, and what the elements do to targets, for each group."""
+        parts: list[Tensor] = []
+        rho: list[Tensor | None] = []
+        for p, variance in zip(positions, variances, strict=True):
+            group = self.groups[p]
+            if group is None:
+                raise ValueError("only groups that are known are weighed")
+            part = torch.stack([self.copies[m] for m in group.members], 1)
+            parts.append(math.sqrt(variance) * torch.cat([part, torch.ones_like(part[..., :1])], 2))
+            rho.append(None if group.rho is None else torch.from_numpy(group.rho))
+        return parts, rho
 
     def scores(self, positions: Sequence[int], variances: Sequence[float], noises: Tensor = NOISES) -> FloatArray:
         """Log evidence at each noise of the sum of one function for each of some groups, of these variances."""
@@ -140,9 +171,13 @@ class Weighed:
 
 
 def weighed(
-    seen: Callable[[int], Seen], sizes: Sequence[int], upper: Sequence[Collection[int]], trivial: int, deadline: float
+    seen: Callable[[int], Seen | None],
+    sizes: Sequence[int],
+    upper: Sequence[Collection[int]],
+    trivial: int,
+    deadline: float,
 ) -> Weighed | None:
-    """Weigh every group; None when late.
+    """Weigh every group; None when it is too late for that. What is left of larger ones is found while time lasts.
 
     Nothing at all being explained has half of every group's prior, as without it groups would gain by what they smooth
     where nothing helps. For each group the larger ones are the two of greatest evidence, at the size of patches that
@@ -152,6 +187,8 @@ def weighed(
     best: tuple[float, Seen, int, int] | None = None
     for size in sizes:
         now = seen(size)
+        if now is None:
+            return None
         for p, group in enumerate(now.groups):
             if group is None:
                 continue
@@ -166,13 +203,13 @@ def weighed(
     _, now, winner, place = best
     near = NOISES[max(place - _NEAR, 0) : place + _NEAR + 1]
     nothing = nothing_score(now.targets, shared=now.moving)
-    each = max(1, _PAIRS // len(alone))
+    each = _PAIRS // len(alone)
     nearly: dict[int, list[float]] = {}
     for p in alone:
         larger = sorted((q for q in upper[p] if q in alone), key=lambda q: -max(alone[q]))[:_LARGER]
         for q, e in [(q, e) for e in BREAKS for q in larger][:each]:
             if time.monotonic() > deadline:
-                return None
+                break
             # Other sizes explain less, and noises far from the best one next to nothing.
             scores = now.scores([q, p], [1.0, e], near)
             nearly.setdefault(p, []).append(float(np.logaddexp.reduce(scores)) - math.log(len(NOISES) * len(sizes)))

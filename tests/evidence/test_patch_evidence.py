@@ -11,7 +11,7 @@ from scipy.stats import multivariate_normal
 from benchmarks.planted_images import group_elements, plant, turned
 from models.groups.plan import plan_search
 from models.kernels import NOISES
-from models.patch_kernels import PatchFeatures, compressed, linear_scores, nothing_score, predicted_without
+from models.patch_kernels import PatchFeatures, as_seen, compressed, linear_scores, nothing_score, predicted_without
 from workers.folds import Split
 from workers.patch_evidence import patch_evidence
 from workers.samples import Samples
@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 
 def parts_of(rng, n, d):
     """Features of copies by the mirror x -> -x, and by nothing, and a sign on the targets."""
-    both = torch.from_numpy(rng.normal(size=(n, 2, d)))
+    both = torch.from_numpy(np.concatenate([rng.normal(size=(n, 2, d)), np.ones((n, 2, 1))], 2))
     sign = torch.tensor([[[1.0]], [[-1.0]]]).double()
     return both, sign
 
@@ -38,7 +38,7 @@ def test_scores_are_marginal_likelihoods(signed, d):
     weight = np.array([1.0, -1.0 if signed else 1.0])
     first = np.einsum("ngd,g->nd", both.numpy(), weight) / 2
     second = 0.5 * both[:, 0].numpy()
-    covariance = first @ first.T + second @ second.T + weight.mean() ** 2 + 1.0
+    covariance = first @ first.T + second @ second.T
     target = y[:, 0].numpy()
     for score, noise in zip(scores, NOISES.numpy(), strict=True):
         whole = covariance + noise * np.eye(12)
@@ -53,8 +53,7 @@ def test_predictions_for_samples_left_out_are_those_without_them():
     both, _ = parts_of(rng, 15, 6)
     y = torch.from_numpy(rng.normal(size=(15, 2)))
     found = predicted_without([both], [None], y, 0.3)
-    psi = torch.cat([both.mean(1), torch.ones(15, 1).double()], 1)
-    gram = psi @ psi.T
+    gram = both.mean(1) @ both.mean(1).T
     for i in range(15):
         rest = [j for j in range(15) if j != i]
         within = gram[rest][:, rest] + 0.3 * torch.eye(14).double()
@@ -179,7 +178,7 @@ def test_where_pixels_leave_the_grid_patches_have_no_say():
     x, y, _ = plant("C2", "energy", n=60, side=8, seed=1)
     found, names = weighed(x, y, ["T", "C8"])
     assert found["log2_evidence"] == [None] * len(names)
-    assert (found["share"], found["cut"], found["rows"]) == (None, False, 0)
+    assert (found["share"], found["cut"]) == (None, False)
 
 
 def test_past_the_deadline_nothing_is_said():
@@ -190,13 +189,49 @@ def test_past_the_deadline_nothing_is_said():
 
 def test_copies_and_samples_set_aside_do_not_count():
     x, y, _ = plant("D1", "energy", n=80, side=8, seed=1)
-    assert weighed(x, y, ["T", "D1"], cluster=np.arange(80) // 2)[0]["rows"] == 40
-    assert weighed(x, y, ["T", "D1"], aside=np.arange(80) < 20)[0]["rows"] == 60
+    copied, names = weighed(x, y, ["T", "D1"], cluster=np.arange(80) // 2)
+    assert (copied["rows"], copied["log2_evidence"]) == (40, [None] * len(names)), "fewer than 50 say nothing"
+    free, _ = weighed(x, y, ["T", "D1"], aside=np.arange(80) < 20)
+    assert free["rows"] == 60
+    assert None not in free["log2_evidence"]
+
+
+@pytest.mark.parametrize("value", [0.1, 255.0])
+def test_a_channel_that_does_not_vary_says_nothing(value):
+    x = np.random.default_rng(9).standard_normal((20, 2, 6, 6)).astype(np.float32)
+    x[:, 1] = value
+    seen = as_seen(torch.from_numpy(x))
+    assert torch.equal(seen[:, 1], torch.zeros(20, 6, 6))
+    assert float(seen[:, 0].mean()) == pytest.approx(0.0, abs=1e-6)
+    assert float(seen[:, 0].std(correction=0)) == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("side", [(33, 33), (24, 40), (21, 22)])
+def test_large_images_are_seen_coarsely_and_moves_commute_with_it(side):
+    x = torch.from_numpy(np.random.default_rng(10).standard_normal((5, 2, *side)).astype(np.float32))
+    for move in (lambda v: v.flip(-1), lambda v: v.flip(-2), lambda v: v.flip(-1).flip(-2)):
+        assert torch.allclose(as_seen(move(x)), move(as_seen(x)), atol=1e-5)
+    if side[0] == side[1]:
+        assert torch.allclose(as_seen(x.rot90(1, (-2, -1))), as_seen(x).rot90(1, (-2, -1)), atol=1e-5)
+    assert as_seen(x).shape[-2:] == (20, 20)
+
+
+def test_values_beyond_numbers_say_nothing():
+    x, y, _ = plant("D1", "energy", n=60, side=8, seed=1)
+    x[3, 2, 2] = np.inf
+    found, _ = weighed(x, y, ["T", "D1"])
+    assert found["log2_evidence"] == [0.0, pytest.approx(0.0, abs=1e-6)]
+
+
+def test_filters_of_many_channels_are_drawn_at_once():
+    psi = PatchFeatures(128, (8, 8), 7, True)
+    assert psi.filters.shape == (128 * 49, 1000)
+    assert torch.allclose(psi.filters.norm(dim=0), torch.tensor(math.sqrt(128.0)), rtol=1e-4)
 
 
 def test_images_smaller_than_patches_are_seen_by_smaller_ones():
     rng = np.random.default_rng(8)
-    x = rng.standard_normal((50, 4, 4))
+    x = rng.standard_normal((60, 4, 4))
     found, _ = weighed(x, (x.mean((1, 2)) > 0).astype(np.int64), ["T", "C2"])
     assert all(math.isfinite(b) for b in found["log2_evidence"])
     found, names = weighed(x[:, :2, :2], (x[:, :2, :2].mean((1, 2)) > 0).astype(np.int64), ["T", "C2"])

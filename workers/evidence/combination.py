@@ -133,7 +133,7 @@ def kernel_trust(metrics: Iterable[dict[str, Any]]) -> float:
 def patch_trust(share: float, metrics: Iterable[dict[str, Any]]) -> float:
     """How far what patches say counts: the `share` they explain over what the best witness learned, at most 1."""
     best = max((learned for _, learned in _shares(metrics)), default=0.0)
-    return 1.0 if best <= 0.0 else min(max(share, 0.0) / best, 1.0)
+    return float(share > 0.0) if best <= 0.0 else min(max(share, 0.0) / best, 1.0)
 
 
 def _shares(metrics: Iterable[dict[str, Any]]) -> list[tuple[str, float]]:
