@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.kernels import noise_scores, regressor_scores
+from models.kernels import nothing_scores, regressor_scores
 
 # Prior variance of the weights of features beside that of the network's own outputs, which the training chose.
 _SHARES = (0.0, 1.0 / 16.0, 0.25, 1.0)
@@ -41,8 +41,7 @@ def read_out_evidence(copies: Copies, y: Tensor, *, shared: bool) -> float:
     design, free = _design(copies)
     columns = y if copies.rho is None else y.reshape(-1, 1)
     gram, met = design.T @ design, design.T @ columns
-    nothing = torch.zeros(0, columns.shape[1]).double()
-    scores = [noise_scores(nothing[:, 0], nothing, (columns**2).sum(0), len(columns), shared)]
+    scores = [nothing_scores(columns, shared)]
     for share in _SHARES:
         scale = torch.where(free, math.sqrt(share), 1.0).double()
         scaled = scale[:, None] * gram * scale

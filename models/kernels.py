@@ -323,6 +323,12 @@ def noise_scores(
     return _profile_scores(sums, determinants, m, shared, lost)
 
 
+def nothing_scores(columns: Tensor, shared: bool, noises: Tensor = NOISES) -> Tensor:
+    """`noise_scores` of columns (m, p) of which nothing is explained: the same at every noise."""
+    nothing = torch.zeros(0, columns.shape[1]).double()
+    return noise_scores(nothing[:, 0], nothing, (columns**2).sum(0), len(columns), shared, noises=noises)
+
+
 def _profile_scores(sums: Tensor, determinants: Tensor, m: int, shared: bool, lost: Tensor | float = 0.0) -> Tensor:
     """Log marginal likelihood of p columns of m numbers, (noises,), amplitudes at their best: one for each column, or
     `shared`. `sums` (noises, p): c^T K^-1 c of each column c; `determinants` (noises,): log |K|."""

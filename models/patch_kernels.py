@@ -18,7 +18,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.feature_kernels import averaged
 from models.kernels import NOISES, noise_scores, ridge_scores
 
 SIZES = (3, 5, 7)  # sides of patches, in pixels
@@ -90,16 +89,11 @@ def compressed(features: Sequence[Tensor]) -> list[Tensor]:
     return [part.double() for part in (every @ axes).split([len(f) for f in features])]
 
 
-def linear_scores(
-    parts: Sequence[Tensor], rho: Sequence[Tensor | None], y: Tensor, *, shared: bool, noises: Tensor = NOISES
-) -> Tensor:
-    """Log marginal likelihoods (nats) at `noises` of targets y (n, p) under f, the sum of one function for each of
-    `parts`; (noises,).
+def linear_scores(design: Tensor, columns: Tensor, shared: bool, noises: Tensor = NOISES) -> Tensor:
+    """Log marginal likelihoods (nats) at `noises` of columns (m, p) under a linear kernel on regressors (m, r).
 
-    parts[k] (n, order, r): the regressors of the copies by the elements of a group, rho[k] (order, p, p): what the
-    elements do to targets, None where all stay put.
+    By whichever is smaller, the covariance of the rows or that of the weights.
     """
-    design, columns = _design(parts, rho, y)
     if len(design) > design.shape[1]:
         return ridge_scores(design.T @ design, design.T @ columns, columns, shared, noises)
     values, vectors = torch.linalg.eigh(design @ design.T)
@@ -108,30 +102,10 @@ def linear_scores(
     return noise_scores(values.clamp_min(0.0), squares, nothing, len(columns), shared, noises=noises)
 
 
-def predicted_without(parts: Sequence[Tensor], rho: Sequence[Tensor | None], y: Tensor, noise: float) -> Tensor:
-    """What f at this noise makes of each target from all the others, (n, p); arguments as for `linear_scores`."""
-    design, columns = _design(parts, rho, y)
+def predicted_without(design: Tensor, columns: Tensor, noise: float) -> Tensor:
+    """What the same process at this noise makes of each of the columns' rows from all the others, (m, p)."""
     inverse = torch.linalg.inv(design.T @ design + noise * torch.eye(design.shape[1]).double())
     reach = design @ inverse
     fitted, own = reach @ (design.T @ columns), (reach * design).sum(1, keepdim=True)
-    without: Tensor = (columns - (columns - fitted) / (1.0 - own).clamp_min(1e-9)).view_as(y)
+    without: Tensor = columns - (columns - fitted) / (1.0 - own).clamp_min(1e-9)
     return without
-
-
-def _design(parts: Sequence[Tensor], rho: Sequence[Tensor | None], y: Tensor) -> tuple[Tensor, Tensor]:
-    """All regressors, averaged, and the targets they explain, as columns or, where labels move, as one."""
-    columns = y if all(r is None for r in rho) else y.reshape(-1, 1)
-    designs = []
-    for part, action in zip(parts, rho, strict=True):
-        if action is None and columns is not y:
-            action = torch.eye(y.shape[1]).double().expand(part.shape[1], -1, -1)
-        designs.append(averaged(part, action))
-    return torch.cat(designs, 1), columns
-
-
-def nothing_score(y: Tensor, *, shared: bool) -> float:
-    """Log marginal likelihood of targets y (n, p) of which nothing is explained."""
-    columns = y.reshape(-1, 1) if shared else y
-    none = torch.zeros(0, columns.shape[1]).double()
-    found = noise_scores(none[:, 0], none, (columns**2).sum(0), len(columns), shared, noises=NOISES[:1])
-    return float(found[0])

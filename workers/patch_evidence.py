@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from models.actions.samples import transform_samples
+from models.feature_kernels import averaged
 from models.groups.finite import FloatArray
 from models.groups.joins import above
-from models.kernels import NOISES
+from models.kernels import NOISES, nothing_scores
 from models.patch_kernels import (
     BREAKS,
     FILTERS,
@@ -28,7 +29,6 @@ from models.patch_kernels import (
     as_seen,
     compressed,
     linear_scores,
-    nothing_score,
     predicted_without,
     seen_side,
 )
@@ -36,7 +36,7 @@ from workers.folds import IntArray
 from workers.kernel_evidence import centred, contrasts, free_rows, log_chances, numeric_targets
 from workers.moved_groups import MovedGroup, MovedGroups, moved_groups
 from workers.samples import Samples, constant_loss, labels_move
-from workers.witnesses import bits, squared
+from workers.witnesses import bits, squared, validation_share
 
 _ROWS = 4000
 _COPIES = 24_000  # of samples by all elements
@@ -64,7 +64,8 @@ def patch_evidence(
     y = numeric_targets(samples, basis)
     channels, *side = (int(s) for s in samples.x.shape[1:])
     moved = moved_groups(plan, position, (side[0], side[1]), basis, y.shape[1] <= _LABELS)
-    rows = free_rows(samples, _most_rows(channels, (side[0], side[1]), len(moved.actions)), _seed(job))
+    most = _most_rows(channels, (side[0], side[1]), len(moved.actions))
+    rows = free_rows(samples, most, int(job["request"].get("seed") or 0))
     none: list[float | None] = [None] * len(moved.groups)
     found: dict[str, Any] = {"log2_evidence": none, "nearly": none, "share": None, "rows": len(rows), "cut": False}
     if len(rows) >= _FEWEST and _comparable(plan, position, moved):
@@ -77,10 +78,6 @@ def patch_evidence(
             found["nearly"] = [said.nearly.get(p) for p in range(len(none))]
             found["share"] = _share(samples, rows, said.predicted + (y[torch.from_numpy(rows)] - targets), basis)
     return {**found, "seconds": time.monotonic() - started}
-
-
-def _seed(job: dict[str, Any]) -> int:
-    return int(job["request"].get("seed") or 0)
 
 
 def _most_rows(channels: int, side: tuple[int, int], elements: int) -> int:
@@ -118,14 +115,10 @@ def _said(
 
 
 def _share(samples: Samples, rows: IntArray, predicted: Tensor, basis: FloatArray | None) -> float:
-    """The share of the best constant's loss that predictions (n, p), each from the other samples, are sure to explain:
-    less one standard error, as for networks (`workers.witnesses.validation_share`)."""
+    """The share of the best constant's loss that predictions (n, p), each from the other samples, explain."""
     y = torch.from_numpy(samples.y[rows])
     lost = squared(predicted, y.double()) if basis is None else bits(log_chances(predicted, basis), y)
-    constant = torch.from_numpy(constant_loss(samples, rows, rows))
-    gains = constant - lost
-    error = float(gains.std()) / math.sqrt(len(gains))
-    return (float(gains.mean()) - error) / max(float(constant.mean()), 1e-12)
+    return validation_share([torch.stack([lost, torch.from_numpy(constant_loss(samples, rows, rows))])])
 
 
 @dataclass(frozen=True)
@@ -137,27 +130,25 @@ class Seen:
     targets: Tensor
     moving: bool
 
-    def _terms(self, positions: Sequence[int], variances: Sequence[float]) -> tuple[list[Tensor], list[Tensor | None]]:
-        """Regressors, a constant among them, and what the elements do to targets, for each group."""
-        parts: list[Tensor] = []
-        rho: list[Tensor | None] = []
-        for p, variance in zip(positions, variances, strict=True):
-            group = self.groups[p]
-            if group is None:
-                raise ValueError("only groups that are known are weighed")
-            part = torch.stack([self.copies[m] for m in group.members], 1)
-            parts.append(math.sqrt(variance) * torch.cat([part, torch.ones_like(part[..., :1])], 2))
-            rho.append(None if group.rho is None else torch.from_numpy(group.rho))
-        return parts, rho
+    @property
+    def columns(self) -> Tensor:
+        """The targets, or where labels move one column of all their components."""
+        return self.targets.reshape(-1, 1) if self.moving else self.targets
 
-    def scores(self, positions: Sequence[int], variances: Sequence[float], noises: Tensor = NOISES) -> FloatArray:
-        """Log evidence at each noise of the sum of one function for each of some groups, of these variances."""
-        parts, rho = self._terms(positions, variances)
-        return np.asarray(linear_scores(parts, rho, self.targets, shared=self.moving, noises=noises).numpy())
+    def regressors(self, position: int) -> Tensor:
+        """What a group leaves of the features and of a constant, a row for each row of `columns`."""
+        group = self.groups[position]
+        if group is None:
+            raise ValueError("only groups that are known are weighed")
+        rho = None if group.rho is None else torch.from_numpy(group.rho)
+        if rho is None and self.moving:
+            rho = torch.eye(self.targets.shape[1]).double().expand(len(group.members), -1, -1)
+        copies = torch.stack([self.copies[m] for m in group.members], 1)
+        return averaged(torch.cat([copies, torch.ones_like(copies[..., :1])], 2), rho)
 
-    def predicted(self, position: int, noise: float) -> Tensor:
-        """Targets of samples left out, under one group."""
-        return predicted_without(*self._terms([position], [1.0]), self.targets, noise)
+    def scores(self, design: Tensor, noises: Tensor = NOISES) -> FloatArray:
+        """Log evidence at each noise under regressors."""
+        return np.asarray(linear_scores(design, self.columns, self.moving, noises).numpy())
 
 
 @dataclass(frozen=True)
@@ -194,7 +185,7 @@ def weighed(
                 continue
             if time.monotonic() > deadline:
                 return None
-            scores = now.scores([p], [1.0])
+            scores = now.scores(now.regressors(p))
             alone.setdefault(p, []).append(_mean(scores))
             if best is None or scores.max() > best[0]:
                 best = (float(scores.max()), now, p, int(scores.argmax()))
@@ -202,16 +193,17 @@ def weighed(
         return None
     _, now, winner, place = best
     near = NOISES[max(place - _NEAR, 0) : place + _NEAR + 1]
-    nothing = nothing_score(now.targets, shared=now.moving)
+    nothing = float(nothing_scores(now.columns, now.moving)[0])
     each = _PAIRS // len(alone)
     nearly: dict[int, list[float]] = {}
     for p in alone:
         larger = sorted((q for q in upper[p] if q in alone), key=lambda q: -max(alone[q]))[:_LARGER]
+        designs = {g: now.regressors(g) for g in (p, *larger)} if larger else {}
         for q, e in [(q, e) for e in BREAKS for q in larger][:each]:
             if time.monotonic() > deadline:
                 break
             # Other sizes explain less, and noises far from the best one next to nothing.
-            scores = now.scores([q, p], [1.0, e], near)
+            scores = now.scores(torch.cat([designs[q], math.sqrt(e) * designs[p]], 1), near)
             nearly.setdefault(p, []).append(float(np.logaddexp.reduce(scores)) - math.log(len(NOISES) * len(sizes)))
 
     def over_nothing(scores: Sequence[float]) -> float:
@@ -221,7 +213,7 @@ def weighed(
     return Weighed(
         {p: over_nothing(s) - first for p, s in alone.items()},
         {p: over_nothing(s) - first for p, s in nearly.items()},
-        now.predicted(winner, float(NOISES[place])),
+        predicted_without(now.regressors(winner), now.columns, float(NOISES[place])).view_as(now.targets),
     )
 
 

@@ -59,9 +59,8 @@ def probabilities(task: Task, weights: Weights, paired: float = 0.0) -> list[flo
     for p, node in enumerate(task["nodes"]):
         mine = [elements[c] for c in node["classes"]] if task["learned"] else []
         kernel = kernels[p] if weights.kernel > 0.0 else None
-        term = consistency(mine, node["bits"], kernel, weights, 1.0, seen.get(p, 0.0)) + paired * _studentised(
-            node.get("paired")
-        )
+        term = consistency(mine, node["bits"], kernel, weights, 1.0, seen.get(p, 0.0))
+        term += paired * _studentised(node.get("paired"))
         scores.append(node["accuracy"] * task["learned"] + term - node["complexity"])
     return posterior(scores)
 

@@ -9,9 +9,10 @@ import torch
 from scipy.stats import multivariate_normal
 
 from benchmarks.planted_images import group_elements, plant, turned
+from models.feature_kernels import averaged
 from models.groups.plan import plan_search
-from models.kernels import NOISES
-from models.patch_kernels import PatchFeatures, as_seen, compressed, linear_scores, nothing_score, predicted_without
+from models.kernels import NOISES, nothing_scores
+from models.patch_kernels import PatchFeatures, as_seen, compressed, linear_scores, predicted_without
 from workers.folds import Split
 from workers.patch_evidence import patch_evidence
 from workers.samples import Samples
@@ -33,8 +34,8 @@ def test_scores_are_marginal_likelihoods(signed, d):
     rng = np.random.default_rng(d)
     both, sign = parts_of(rng, 12, d)
     y = torch.from_numpy(rng.normal(size=(12, 1)))
-    parts, rho = [both, 0.5 * both[:, :1]], [sign if signed else None, None]
-    scores = linear_scores(parts, rho, y, shared=True)
+    design = torch.cat([averaged(both, sign if signed else None), 0.5 * averaged(both[:, :1], None)], 1)
+    scores = linear_scores(design, y, True)
     weight = np.array([1.0, -1.0 if signed else 1.0])
     first = np.einsum("ngd,g->nd", both.numpy(), weight) / 2
     second = 0.5 * both[:, 0].numpy()
@@ -45,14 +46,14 @@ def test_scores_are_marginal_likelihoods(signed, d):
         amplitude = float(target @ np.linalg.solve(whole, target)) / 12
         assert float(score) == pytest.approx(multivariate_normal.logpdf(target, cov=amplitude * whole), rel=1e-5)
     nothing = multivariate_normal.logpdf(target, cov=float(target @ target) / 12 * np.eye(12))
-    assert nothing_score(y, shared=True) == pytest.approx(nothing)
+    assert nothing_scores(y, True).tolist() == pytest.approx([nothing] * len(NOISES))
 
 
 def test_predictions_for_samples_left_out_are_those_without_them():
     rng = np.random.default_rng(1)
     both, _ = parts_of(rng, 15, 6)
     y = torch.from_numpy(rng.normal(size=(15, 2)))
-    found = predicted_without([both], [None], y, 0.3)
+    found = predicted_without(averaged(both, None), y, 0.3)
     gram = both.mean(1) @ both.mean(1).T
     for i in range(15):
         rest = [j for j in range(15) if j != i]
