@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 PROBLEM_JSON = "application/problem+json"
+_UNREADABLE = "There was an error parsing the body"  # FastAPI's words for what json raises beside JSONDecodeError
 
 
 class Problem(Exception):
@@ -96,9 +97,14 @@ def _escape(part: int | str) -> str:
 
 
 def _from_validation(error: RequestValidationError) -> Problem:
+    if isinstance(error.body, bytes):  # FastAPI leaves a body that is not announced as JSON unread
+        remedy = "Send JSON, and the header Content-Type: application/json."
+        return Problem(415, "The body has another media type", remedy, slug="media-type")
     found = error.errors()
-    if any(item["type"] == "json_invalid" for item in found):
-        return Problem(400, "The body is not JSON", "The request body could not be read as JSON.", slug="not-json")
+    for item in found:
+        if item["type"] == "json_invalid":
+            where = f"{item['ctx']['error']}, at character {item['loc'][-1]}"
+            return _not_json(f"The request body could not be read as JSON: {where}.")
     # A field that fails several members of a union is reported by each of them: say the same thing once.
     said = [
         (
@@ -117,9 +123,18 @@ def _from_validation(error: RequestValidationError) -> Problem:
     )
 
 
+def _not_json(detail: str) -> Problem:
+    return Problem(400, "The body is not JSON", detail, slug="not-json")
+
+
 def _from_http(error: HTTPException, request: Request) -> Problem:
     title = HTTPStatus(error.status_code).phrase
     detail = str(error.detail)
+    if detail == _UNREADABLE:
+        return _not_json(
+            "The request body could not be read as JSON: it is not UTF-8, nests too deeply, or holds a number of "
+            "thousands of digits."
+        )
     if detail == title:
         said = {404: f"There is nothing at {request.url.path}.", 405: f"Not {request.method} {request.url.path}."}
         detail = said.get(error.status_code, "")

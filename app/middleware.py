@@ -129,7 +129,7 @@ class Guard:
             if not multipart and length.isdecimal() and int(length) > MAX_JSON_BYTES:
                 return _too_large()
         if b"%00" in scope.get("raw_path", b"") or b"%00" in scope["query_string"]:
-            return Problem(400, "The address holds a NUL character", slug="nul")
+            return Problem(400, "The address holds a NUL character", "No name or id has one: take %00 out.", slug="nul")
         return None
 
 

@@ -38,7 +38,7 @@ IdempotencyKey = Annotated[
     "/searches",
     status_code=202,
     response_model=SearchItem,
-    responses=problems(404, 409, 413, 429),
+    responses=problems(404, 409, 413, 415, 429),
     summary="Start a search",
 )
 def create_search(
@@ -68,7 +68,7 @@ def create_search(
 @router.post(
     "/searches/estimate",
     response_model=SearchEstimate,
-    responses=problems(404, 413),
+    responses=problems(404, 413, 415),
     summary="Estimate a search",
 )
 def estimate_search(body: SearchRequest, principal: ReadAccess, reader: Reader, settings: CurrentSettings) -> Any:

@@ -19,7 +19,14 @@ def _storable(text: str) -> str:
     return text
 
 
+def _readable(text: str) -> str:
+    if text and not text.strip():
+        raise ValueError("it holds spaces alone: give it a name, or leave it out")
+    return text
+
+
 Text = Annotated[str, AfterValidator(_storable)]
+Name = Annotated[Text, AfterValidator(_readable)]
 SearchId = Annotated[
     str, Path(max_length=64, description="Id of a search.", examples=["sr_019ac1f0d3b2f1e2d3c4b5a697"])
 ]

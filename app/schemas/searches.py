@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
-from app.schemas.common import TRANSLATIONS, Text
+from app.schemas.common import TRANSLATIONS, Name, Text
 
 SEARCH_ID = "sr_019ac1f0d3b2f1e2d3c4b5a697"
 DATASET_ID = "ds_019ac1f0c1a0a1b2c3d4e5f607"
@@ -47,8 +47,9 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-Coordinate = Annotated[int, Field(ge=0)]
-GroupName = Annotated[Text, Field(min_length=1, max_length=64)]
+Index = Annotated[int, Field(strict=True)]  # `true` is no index
+Coordinate = Annotated[Index, Field(ge=0)]
+GroupName = Annotated[Name, Field(min_length=1, max_length=64)]
 
 
 class CandidateSpec(Strict):
@@ -86,10 +87,10 @@ class CandidateSpec(Strict):
     architecture: GroupName | None = Field(
         None, description="Images: separable, deformable, hierarchical, constrained. Vectors: emlp."
     )
-    generators: list[list[int] | list[list[float]]] | None = Field(
+    generators: list[list[Index] | list[list[float]]] | None = Field(
         None, min_length=1, max_length=64, description="Permutations of the d coordinates, or d x d matrices."
     )
-    label_generators: list[list[int]] | None = Field(
+    label_generators: list[list[Index]] | None = Field(
         None, min_length=1, max_length=64, description="With `labels: permutation`: of the classes, one a generator."
     )
     label_matrices: list[list[list[float]]] | None = Field(
@@ -205,7 +206,7 @@ class SearchRequest(Strict):
     utility_seeds: int = Field(3, ge=1, le=10, description="With `utility: full`.")
     seed: int = Field(0, ge=0, le=2**31 - 1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    name: Text | None = Field(None, min_length=1, max_length=200, description="By default the name of the data set.")
+    name: Name | None = Field(None, min_length=1, max_length=200, description="By default the name of the data set.")
     webhook_url: str | None = Field(None, description="Not offered: must be null.")
 
     @field_validator("webhook_url")

@@ -37,7 +37,14 @@ def test_wrong_method(client: TestClient) -> None:
 @pytest.mark.parametrize("content", [b"{garbage", b"", b"[1, 2", b"\xff\xfe"])
 def test_garbage_json(client: TestClient, content: bytes) -> None:
     response = client.post("/v1/searches", content=content, headers={"Content-Type": "application/json"})
-    problem(response, 400 if content else 422)
+    found = problem(response, 400 if content else 422)
+    assert not content or "JSON" in found["detail"]
+
+
+def test_a_number_of_thousands_of_digits(client: TestClient) -> None:
+    content = b'{"seed": ' + b"1" * 5000 + b"}"
+    response = client.post("/v1/searches", content=content, headers={"Content-Type": "application/json"})
+    assert "digits" in problem(response, 400)["detail"]
 
 
 @pytest.mark.parametrize("content", [b"null", b"[]", b"3", b'"text"'])
@@ -46,7 +53,8 @@ def test_json_that_is_no_object(client: TestClient, content: bytes) -> None:
 
 
 def test_json_of_another_media_type(client: TestClient) -> None:
-    problem(client.post("/v1/searches", content=b"{}", headers={"Content-Type": "text/plain"}), 422)
+    found = problem(client.post("/v1/searches", content=b"{}", headers={"Content-Type": "text/plain"}), 415)
+    assert "application/json" in found["detail"]
 
 
 def test_deeply_nested_json(client: TestClient) -> None:

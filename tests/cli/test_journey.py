@@ -228,7 +228,7 @@ def test_ctrl_c_in_another_command_ends_it(service: Service, file: Path) -> None
 
 def test_nobody_there_is_told(file: Path) -> None:
     url = "http://127.0.0.1:9"
-    for arguments in (("search", file), ("status",), ("ranking", "sr_1"), ("groups",), ("datasets", "list")):
+    for arguments in (("search", file), ("ranking", "sr_1"), ("datasets", "list")):
         shown = run(*arguments, "--json", url=url, status=4)
         assert url in shown.stderr
         assert "erlangen serve" in shown.stderr

@@ -30,6 +30,7 @@ def right_heavy(rng, n=400, side=8):
     return x, (x[:, 0, :, side // 2 :].mean((1, 2)) > 0).astype(np.int64)
 
 
+@pytest.mark.slow
 def test_the_refuting_element_stands_beside_a_sample_that_it_breaks(search):
     x, y = right_heavy(np.random.default_rng(0))
     # The class is in the right half: the axis mirror my keeps it, the half turn and mx do not.

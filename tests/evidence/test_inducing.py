@@ -99,6 +99,7 @@ def said(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_all_candidates_see_all_samples_of_weak_signals_and_fewer_of_strong_ones(said):
     rng = np.random.default_rng(1)
     x = rng.normal(size=(3200, 2))

@@ -173,6 +173,7 @@ def test_a_centre_off_the_origin_is_found_with_its_interval():
     assert low < 0.4 < high
 
 
+@pytest.mark.slow
 def test_a_tilted_mirror_and_a_moved_centre_show_in_a_search_on_vectors(search):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(500, 2)).astype(np.float32)
@@ -245,6 +246,7 @@ def centred_pictures(rng, n, right, down, phase=0.0):
     return (pictures / pictures.std()).astype(np.float32), ((pictures * wave).sum((1, 2, 3)) > 0).astype(np.int64)
 
 
+@pytest.mark.slow
 def test_a_centre_beside_the_middle_of_the_frame_is_named(search):
     x, y = centred_pictures(np.random.default_rng(0), 1200, 0.5, 1.0)
     ranking, _, _ = search(x, y, [{"group": "C2", "translations": False}], only=[0])

@@ -23,6 +23,7 @@ def by_name(ranking):
     return {row["evidence"]["name"]: row for row in ranking["rows"]}
 
 
+@pytest.mark.slow
 def test_a_planted_mirror_about_the_centre_is_found(search):
     x, y = mirror_images(np.random.default_rng(0))
     ranking, _, _ = search(x, y, [{"group": "D2", "translations": False}])

@@ -135,6 +135,22 @@ def test_a_ragged_table_names_its_row(read: Read) -> None:
     assert "ragged: row 5" in refused(read, b"\n".join(lines), target="label").detail
 
 
+def test_lines_may_end_in_a_carriage_return_alone(read: Read) -> None:
+    data = files.csv_table({"a": A, "b": B, "label": LABEL}).replace(b"\r\n", b"\n")
+    read_back = read(data.replace(b"\n", b"\r"), "t.csv", target="label")
+    assert read_back.manifest == read(data, "t.csv", target="label").manifest
+
+
+def test_a_quotation_mark_that_is_not_closed_is_named(read: Read) -> None:
+    lines = files.csv_table({"a": A, "b": B, "label": LABEL}).splitlines()
+    header = [b'a,b,"label', *lines[1:]]
+    assert "quotation mark" in refused(read, b"\n".join(header), target="label").detail
+    cell = [*lines[:4], b'"' + lines[4], *lines[5:]]
+    assert "quotation mark" in refused(read, b"\n".join(cell), target="label").detail
+    swallowed = [*lines[:4], b'1,"2,0', *lines[5:7], b'1,2",0', *lines[8:]]
+    assert "quotation mark" in refused(read, b"\n".join(swallowed), target="label").detail
+
+
 @pytest.mark.parametrize("mark", [";", "\t"])
 def test_other_delimiters_and_a_byte_order_mark(read: Read, mark: str) -> None:
     data = b"\xef\xbb\xbf" + files.csv_table({"a": A, "b": B, "label": LABEL}).replace(b",", mark.encode())

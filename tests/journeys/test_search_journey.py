@@ -77,6 +77,7 @@ def test_a_data_set_gets_its_ranked_groups(start: Start, file: Path, question: d
     assert client.request("GET", "/readyz")["status"] == "ok"
 
 
+@pytest.mark.slow
 def test_a_label_action_is_found_and_the_pair_is_ranked(start: Start, balance: Path, question: dict[str, Any]) -> None:
     service = start()
     client = service.client
@@ -102,6 +103,7 @@ def test_a_label_action_is_found_and_the_pair_is_ranked(start: Start, balance: P
     assert found["generators"][0]["cycles"] == [["left", "right"]]
 
 
+@pytest.mark.slow
 def test_the_same_question_gets_the_same_answer(start: Start, file: Path, question: dict[str, Any]) -> None:
     client = start().client
     dataset = client.upload(file)

@@ -70,7 +70,7 @@ def _header(path: Path) -> tuple[list[str], str]:
     with path.open("rb") as file:
         line = file.readline(BLOCK_BYTES)
     try:
-        text = line.decode("utf-8-sig").rstrip("\r\n")
+        text = re.split("[\r\n]", line.decode("utf-8-sig"), maxsplit=1)[0]  # a line may end in a CR alone
     except UnicodeDecodeError:
         raise Refusal("The first line is not UTF-8 text. Save the table as CSV in UTF-8.") from None
     if not text.strip():
@@ -79,7 +79,8 @@ def _header(path: Path) -> tuple[list[str], str]:
     try:
         names = next(csv.reader([text], delimiter=delimiter, strict=True))
     except csv.Error as error:
-        raise Refusal(f"The first line cannot be read as CSV: {error}.") from None
+        remedy = " Close its quotation mark, and keep each name on one line." if text.count('"') % 2 else ""
+        raise Refusal(f"The first line cannot be read as CSV: {error}.{remedy}") from None
     if all(_is_number(name) for name in names):
         raise Refusal("The first line holds numbers. The first line of a CSV names the columns: add one.")
     return names, delimiter
@@ -113,7 +114,7 @@ def _column_types(path: Path, names: list[str], roles: Roles, delimiter: str) ->
         with _open(path, names, types, delimiter) as reader:
             schema = reader.schema
     except pa.ArrowInvalid as error:
-        raise _refusal(error, names) from None
+        raise _refusal(error, names, delimiter) from None
     for name in roles.x:
         found = schema.field(name).type
         if pa.types.is_boolean(found):
@@ -129,10 +130,14 @@ def _text_column(path: Path, names: list[str], name: str, delimiter: str) -> Ref
     with _open(path, names, dict.fromkeys(names, pa.binary()), delimiter) as reader:
         cells = [cell.decode("utf-8", "replace") for cell in reader.read_next_batch().column(name).to_pylist()]
     row = next((row for row, cell in enumerate(cells) if cell not in _MISSING and not _is_number(cell)), 0)
-    return Refusal(
-        f"Column {name!r} is not numeric: row {row} (counting from 0) holds {cells[row][:60]!r}. "
-        "Remove the column, write it as numbers, or name it in target, groups or split."
-    )
+    return _not_numeric(name, row, cells[row])
+
+
+def _not_numeric(name: str, row: int, cell: str) -> Refusal:
+    remedy = "Remove the column, write it as numbers, or name it in target, groups or split."
+    if "\n" in cell or "\r" in cell:  # it has swallowed the rows that follow
+        remedy = "Close the quotation mark at its start."
+    return Refusal(f"Column {name!r} is not numeric: row {row} (counting from 0) holds {cell[:60]!r}. {remedy}")
 
 
 def _batches(path: Path, names: list[str], types: dict[str, pa.DataType], delimiter: str) -> Any:
@@ -140,25 +145,22 @@ def _batches(path: Path, names: list[str], types: dict[str, pa.DataType], delimi
         with _open(path, names, types, delimiter) as reader:
             yield from reader
     except pa.ArrowInvalid as error:
-        raise _refusal(error, names) from None
+        raise _refusal(error, names, delimiter) from None
 
 
-def _refusal(error: pa.ArrowInvalid, names: list[str]) -> Refusal:
+def _refusal(error: pa.ArrowInvalid, names: list[str], delimiter: str) -> Refusal:
     # Arrow counts rows from 1 and the skipped header line as one of them.
     message = str(error)
     if match := _CONVERSION.search(message):
-        name, row, value = names[int(match[1])], int(match[2]) - 2, match[3][:60]
-        return Refusal(
-            f"Column {name!r} is not numeric: row {row} (counting from 0) holds {value!r}. "
-            "Remove the column, write it as numbers, or name it in target, groups or split."
-        )
+        return _not_numeric(names[int(match[1])], int(match[2]) - 2, match[3])
     if match := _NOT_TEXT.search(message):
         name, row = names[int(match[1])], int(match[2]) - 2
         return Refusal(f"Column {name!r} holds bytes in row {row} (counting from 0) that are not UTF-8 text.")
     if match := _RAGGED.search(message):
         return Refusal(
             f"The table is ragged: row {int(match[1]) - 2} (counting from 0) has {match[3]} cells where the header has "
-            f"{match[2]}."
+            f"{match[2]}. Look there, or in the row before, for a quotation mark that is not closed or a {delimiter!r} "
+            "inside a cell, which needs quotation marks around it."
         )
     if "Empty CSV" in message or "Could not skip initial" in message:
         return Refusal("The table has a header but no rows.")
