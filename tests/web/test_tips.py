@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from sqlalchemy import select
 
+from app.db.tables import Search
 from tests.web.rows import finished_search, leave_files
 from tests.web.running import Running
 from tests.web.serving import OpenPage, Service
@@ -223,3 +225,33 @@ def test_a_ranking_that_is_drawn_anew_keeps_place_and_focus(service: Service, op
     expect(state).to_be_focused()
     assert state.evaluate("one => one !== window.before")
     assert page.locator("#ranking [role=grid]").evaluate(STOPS) == 1
+
+
+def test_numbers_of_lists_and_of_the_cost_say_what_they_mean(
+    service: Service, search_id: str, open_page: OpenPage
+) -> None:
+    page = open_page(f"{service.url}/rankings")
+    row = page.get_by_role("table", name="Candidates").locator("tbody tr").first
+    row.locator("[data-label=Posterior] .figure").hover()
+    expect(tip(page)).to_have_text("Posterior")
+    page.get_by_role("button", name="Rank").focus()
+    expect(tip(page)).to_have_text("Rank")
+    page.goto(f"{service.url}/")
+    page.locator("#latest .figure").first.hover()
+    expect(tip(page)).to_have_text("Posterior")
+    page.goto(f"{service.url}/searches")
+    page.locator("#searches .figure[data-term=posterior]").first.hover()
+    expect(tip(page)).to_have_text("Posterior")
+    with service.writer.begin() as session:
+        dataset = session.scalars(select(Search.dataset_id).where(Search.id == search_id)).one()
+    page.goto(f"{service.url}/new?dataset={dataset}")
+    page.get_by_text("Each candidate").click()
+    page.locator(".cost-table").locator("tbody .figure").nth(1).hover()
+    expect(tip(page)).to_have_text("Tested")
+    assert (
+        page.evaluate(
+            "[...document.querySelectorAll('.cost-table td')].filter(cell => !cell.querySelector('[data-term]')"
+            " && /[0-9]/.test(cell.textContent)).length"
+        )
+        == 0
+    )

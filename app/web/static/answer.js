@@ -33,15 +33,17 @@ function listed(items, apart) {
   return [names, items.length > NAMED ? ` and ${items.length - NAMED} more` : ""];
 }
 
+const stay = (items) => (items.length === 1 ? " stays" : " stay");
+
 function noSymmetry(item, ranking) {
   const beyond = item.translations ? " beyond translations" : "";
   const apart = mixed(ranking.items);
   if (!others(ranking).length) return ["No other candidate was compared"];
   const held = ["certified", "approximate"].flatMap((verdict) => others(ranking, verdict));
   const [untested, undetermined, lost] = ["untested", "undetermined", null].map((verdict) => others(ranking, verdict));
-  if (held.length) return ["No symmetry ranks first, but ", listed(held, apart), " are not ruled out"];
-  if (untested.length) return [`No symmetry is shown${beyond}, but `, listed(untested, apart), " stay untested: this data never shows the moved samples"];
-  if (undetermined.length) return [`No symmetry is shown${beyond}, but `, listed(undetermined, apart), " stay undetermined"];
+  if (held.length) return ["No symmetry ranks first, but ", listed(held, apart), `${held.length === 1 ? " is" : " are"} not ruled out`];
+  if (untested.length) return [`No symmetry is shown${beyond}, but `, listed(untested, apart), `${stay(untested)} untested: this data never shows the moved samples`];
+  if (undetermined.length) return [`No symmetry is shown${beyond}, but `, listed(undetermined, apart), `${stay(undetermined)} undetermined`];
   if (lost.length) return [`No symmetry is shown${beyond}, but `, listed(lost, apart), " could not be trained"];
   return ["This data has none of the candidate symmetries", beyond];
 }

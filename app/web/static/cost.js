@@ -1,7 +1,8 @@
 // What a search would do and take, before it is started.
 
 import { el } from "./dom.js";
-import { candidateName, count, duration, magnitude } from "./format.js";
+import { candidateName, duration, magnitude } from "./format.js";
+import { figure, term } from "./glossary.js";
 
 const FOLDED = 8;
 
@@ -20,17 +21,12 @@ function candidateTable(candidates) {
       "tr",
       {},
       el("th", { scope: "row", title: item.title }, candidateName(item)),
-      el("td", { title: `${count(item.parameters)} parameters` }, magnitude(item.flops)),
-      el("td", {}, String(item.elements)),
-      el("td", {}, item.seconds ? duration(item.seconds.value) : "–"),
+      el("td", {}, figure("flops", magnitude(item.flops))),
+      el("td", {}, figure("tested", String(item.elements))),
+      el("td", {}, item.seconds ? figure("expected_seconds", duration(item.seconds.value)) : "–"),
     );
-  const headings = [
-    ["Group", null],
-    ["Operations", "Of one network on one sample"],
-    ["Tested", "Classes of elements that are tested for it"],
-    ["Time", null],
-  ];
-  return el("table", { class: "cost-table", "aria-label": "Candidates and what they take" }, el("thead", {}, el("tr", {}, headings.map(([name, title]) => el("th", { scope: "col", title }, name)))), el("tbody", {}, candidates.map(row)));
+  const headings = ["Group", term("flops", "Operations"), term("tested", "Tested"), term("expected_seconds", "Time")];
+  return el("table", { class: "cost-table", "aria-label": "Candidates and what they take" }, el("thead", {}, el("tr", {}, headings.map((heading) => el("th", { scope: "col" }, heading)))), el("tbody", {}, candidates.map(row)));
 }
 
 // estimate: as POST /v1/searches/estimate gives it.

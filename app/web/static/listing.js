@@ -6,11 +6,11 @@ import { el, notice, show } from "./dom.js";
 export const cell = (label, ...children) => el("td", { "data-label": label }, ...children);
 export const wordsCell = (label, ...children) => el("td", { "data-label": label, class: "words-cell" }, ...children);
 
-// frame: where it stands; name: of the table; headings: of its columns; row: from an item to a table row; empty: what
+// frame: where it stands; name: of the table; headings: of its columns, words or terms; row: from an item to a table row; empty: what
 // stands there without items; what: plural of the items. Returns {load}: load(address) shows that list from its start.
 export function listing({ frame, name, headings, row, empty, what, limit = 25 }) {
   const body = el("tbody");
-  const table = el("table", { class: "cards", "aria-label": name }, el("thead", {}, el("tr", {}, headings.map((text) => el("th", { scope: "col" }, text)))), body);
+  const table = el("table", { class: "cards", "aria-label": name }, el("thead", {}, el("tr", {}, headings.map((heading) => el("th", { scope: "col" }, heading)))), body);
   const more = el("button", { type: "button", class: "more", onclick: () => next() }, "Show more");
   const told = el("p", { class: "quiet told", role: "status" });
   const failed = el("div", { role: "alert" });

@@ -10,7 +10,6 @@ import { downloads } from "./downloads.js";
 import { elementsTable } from "./elements.js";
 import { candidateName, centred, count, mixed, moment } from "./format.js";
 import { galleryPanel } from "./gallery.js";
-import { installGlossary } from "./glossary.js";
 import { redrawGrids } from "./grid.js";
 import { lattice } from "./lattice.js";
 import { lawsPanel } from "./laws.js";
@@ -231,7 +230,6 @@ function watch() {
 }
 
 async function start() {
-  installGlossary();
   byId("legend").replaceChildren(legend());
   try {
     await refresh();

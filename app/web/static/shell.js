@@ -1,6 +1,8 @@
-// What every page has around it: the header with the way to the other pages, and the switch between light and dark.
+// What every page has around it: the header with the way to the other pages, and the switch between light and dark;
+// and what its terms mean.
 
 import { byId, el, svg } from "./dom.js";
+import { installGlossary } from "./glossary.js";
 
 const PAGES = [
   ["/", "Overview"],
@@ -67,3 +69,4 @@ byId("top").replaceChildren(
   ),
   el("div", { class: "tools" }, el("a", { class: "button", href: "/new", "aria-current": stands("/new") ? "page" : null }, "New search"), themeSwitch()),
 );
+installGlossary();
