@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -38,21 +38,28 @@ class Imposed:
     """`bits` (None: not known for every candidate): log2 of the evidence under each candidate's group over that under
     none, by position. `trust`: how far they count. `unlearned`: whether they count where no witness has learned
     anything. `weights`: what they and the other terms weigh. `patches`: the same of processes on the patches of images,
-    as far as they are trusted."""
+    as far as they are trusted; `nearly`: for what is left of each larger group that was weighed with its break."""
 
     bits: dict[int, float] | None
     trust: float
     unlearned: bool
     weights: Weights
     patches: dict[int, float] | None = None
+    nearly: dict[int, dict[int, float]] = field(default_factory=dict)
 
     def of(self, position: int) -> float | None:
         """Bits for the candidate at a position."""
         return None if self.bits is None else self.bits[position]
 
     def seen(self, position: int) -> float | None:
-        """Bits for it from patches."""
-        return None if self.patches is None else self.patches[position]
+        """Bits for it from patches, as itself or as what is left of a larger group."""
+        if self.patches is None:
+            return None
+        return or_broken(self.patches[position], list(self.broken(position).values()), self.weights.nearly)
+
+    def broken(self, position: int) -> dict[int, float]:
+        """Bits from patches for what is left of larger groups, by their positions."""
+        return self.nearly.get(position, {})
 
 
 def imposed(plan: dict[str, Any], done: Trials, evidence: Sequence[ClassEvidence]) -> Imposed:
@@ -76,24 +83,27 @@ def _imposed_on_images(plan: dict[str, Any], done: Trials, evidence: Sequence[Cl
     # What is made of poses that the data does not show means nothing, neither for their groups nor for subgroups.
     unshown = {c for c, e in enumerate(evidence) if e.support == "not_shown"}
     seen = {p for p in done if not unshown & set(plan["nodes"][p]["classes"])}
-    patches = _patch_bits(plan, done, seen if unshown else None)
+    patches, nearly = _patch_bits(plan, done, seen if unshown else None)
     weights = weights_for("features" if patches is None else "patches", images=True)
     kept = {p: k for p, k in read_outs.items() if p in seen}
     bits = dict.fromkeys(read_outs, 0.0) | or_nearly(kept, above(plan), weights.faint)
-    return Imposed(bits, 1.0, True, weights, patches)
+    return Imposed(bits, 1.0, True, weights, patches, nearly)
 
 
-def _patch_bits(plan: dict[str, Any], done: Trials, seen: set[int] | None) -> dict[int, float] | None:
-    """What patches say of each candidate, as far as they are trusted; None where they say nothing of one.
+def _patch_bits(
+    plan: dict[str, Any], done: Trials, seen: set[int] | None
+) -> tuple[dict[int, float] | None, dict[int, dict[int, float]]]:
+    """What patches say of each candidate, and of what is left of larger ones, as far as they are trusted; None where
+    they say nothing of one.
 
     `seen`: the candidates whose poses the data shows, None where it shows all. What was found beside a break (`nearly`)
     is of larger groups whatever their poses, so where some are not shown it is left out.
     """
     alone = _bits(done, "patches", "log2_evidence")
     if alone is None:
-        return None
+        return None, {}
     if seen is None:
-        found = or_broken(alone, _bits(done, "patches", "nearly", partly=True) or {}, PATCHES.nearly)
+        found = alone
     else:
         over = [node["translations"] for node in plan["nodes"]]
         upper = [{q for q in more if over[q] == over[p]} for p, more in enumerate(above(plan))]
@@ -101,19 +111,23 @@ def _patch_bits(plan: dict[str, Any], done: Trials, seen: set[int] | None) -> di
         found = dict.fromkeys(alone, 0.0) | or_nearly(kept, upper, PATCHES.nearly)
     metrics = [t["metrics"] for t in done.values()]
     trust: dict[int, float] = {}
+    nearly: dict[int, dict[int, float]] = {}
     for said in (m["patches"] for m in metrics if m.get("patches", {}).get("share") is not None):
         sure = patch_trust(said["share"], metrics)
         trust |= {p: sure for p, k in enumerate(said["log2_evidence"]) if k is not None}
-    return {p: trust[p] * k for p, k in found.items()}
+        if seen is None:
+            pairs = ((p, more) for p, more in enumerate(said["nearly"]) if more and p in done)
+            nearly |= {p: {q: sure * bits for q, bits in more if q in done} for p, more in pairs}
+    return {p: trust[p] * k for p, k in found.items()}, nearly
 
 
-def _bits(done: Trials, kind: str, name: str, *, partly: bool = False) -> dict[int, float] | None:
-    """What the trials without symmetry found for each candidate; None where one has nothing, unless told `partly`."""
+def _bits(done: Trials, kind: str, name: str) -> dict[int, float] | None:
+    """What the trials without symmetry found for each candidate; None where one has nothing."""
     found: dict[int, float] = {}
     for trial in done.values():
         said = trial["metrics"].get(kind, {}).get(name, [])
         found |= {p: float(bits) for p, bits in enumerate(said) if bits is not None and p in done}
-    return found if partly or set(found) == set(done) else None
+    return found if set(found) == set(done) else None
 
 
 @dataclass(frozen=True)

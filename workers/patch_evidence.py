@@ -51,9 +51,10 @@ _LARGER = 2  # groups for each, those that fit best
 def patch_evidence(
     samples: Samples, job: dict[str, Any], device: torch.device, deadline: float = math.inf
 ) -> dict[str, Any]:
-    """For each node of the plan, or null: `log2_evidence`, bits for its group over none, and `nearly`, for what is left
-    of larger groups; `share` of the best constant's loss that the best of all explains of samples left out, `rows`,
-    `seconds`, `cut`: whether the deadline (time.monotonic()) left no time, all are null then.
+    """For each node of the plan, or null: `log2_evidence`, bits for its group over none, and `nearly`, pairs [position
+    of a larger group, bits for what is left of it]; `share` of the best constant's loss that the best of all explains
+    of samples left out, `rows`, `seconds`, `cut`: whether the deadline (time.monotonic()) left no time, all are null
+    then.
 
     All are null where a group is left out by `moved_groups` or moves labels of more than one component, where fewer
     than 50 samples count, and where an element moves pixels off the grid: what that blurs, patches miss first.
@@ -75,7 +76,8 @@ def patch_evidence(
         found["cut"] = said is None
         if said is not None:
             found["log2_evidence"] = [said.alone.get(p) for p in range(len(none))]
-            found["nearly"] = [said.nearly.get(p) for p in range(len(none))]
+            broken = [said.nearly.get(p, {}) for p in range(len(none))]
+            found["nearly"] = [[[q, bits] for q, bits in more.items()] or None for more in broken]
             found["share"] = _share(samples, rows, said.predicted + (y[torch.from_numpy(rows)] - targets), basis)
     return {**found, "seconds": time.monotonic() - started}
 
@@ -153,11 +155,11 @@ class Seen:
 
 @dataclass(frozen=True)
 class Weighed:
-    """Bits for groups over the trivial one, by position, `alone` and as what is left of larger ones (`nearly`); the
+    """Bits for groups over the trivial one, by position, `alone` and as what is left of each larger one (`nearly`); the
     targets `predicted` of samples left out, under the group and with the patches of greatest evidence."""
 
     alone: dict[int, float]
-    nearly: dict[int, float]
+    nearly: dict[int, dict[int, float]]
     predicted: Tensor
 
 
@@ -195,7 +197,7 @@ def weighed(
     near = NOISES[max(place - _NEAR, 0) : place + _NEAR + 1]
     nothing = float(nothing_scores(now.columns, now.moving)[0])
     each = _PAIRS // len(alone)
-    nearly: dict[int, list[float]] = {}
+    nearly: dict[int, dict[int, list[float]]] = {}
     for p in alone:
         larger = sorted((q for q in upper[p] if q in alone), key=lambda q: -max(alone[q]))[:_LARGER]
         designs = {g: now.regressors(g) for g in (p, *larger)} if larger else {}
@@ -204,7 +206,8 @@ def weighed(
                 break
             # Other sizes explain less, and noises far from the best one next to nothing.
             scores = now.scores(torch.cat([designs[q], math.sqrt(e) * designs[p]], 1), near)
-            nearly.setdefault(p, []).append(float(np.logaddexp.reduce(scores)) - math.log(len(NOISES) * len(sizes)))
+            score = float(np.logaddexp.reduce(scores)) - math.log(len(NOISES) * len(sizes))
+            nearly.setdefault(p, {}).setdefault(q, []).append(score)
 
     def over_nothing(scores: Sequence[float]) -> float:
         return float(np.logaddexp(nothing, _mean(np.array(scores)))) / math.log(2.0)
@@ -212,7 +215,7 @@ def weighed(
     first = over_nothing(alone[trivial])
     return Weighed(
         {p: over_nothing(s) - first for p, s in alone.items()},
-        {p: over_nothing(s) - first for p, s in nearly.items()},
+        {p: {q: over_nothing(s) - first for q, s in more.items()} for p, more in nearly.items()},
         predicted_without(now.regressors(winner), now.columns, float(NOISES[place])).view_as(now.targets),
     )
 

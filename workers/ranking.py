@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from workers.evidence.combination import consistency
+from workers.evidence.combination import consistency, or_broken
 from workers.evidence.curves import Spectrum, between_in_words, families_of, found_curves, refuting, spectra_at
 from workers.evidence.decision import TOLERANCES, Decision, MoreData, closure_warnings, more_data, sweep_step
 from workers.evidence.duplicates import duplicate_warnings
@@ -54,7 +54,7 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
             plan,
             done[p],
             decided,
-            _terms(plan, p, done, members[p], found.learned, imposing),
+            _terms(plan, p, done, members, found.learned, imposing),
             weights,
             paired.get(p),
             rank,
@@ -118,7 +118,7 @@ def _decide(
     positions = sorted(done)
     members = _members(plan, done, evidence, spectra)
     imposing = imposed(plan, done, evidence)
-    terms = {p: _terms(plan, p, done, members[p], found.learned, imposing) for p in positions}
+    terms = {p: _terms(plan, p, done, members, found.learned, imposing) for p in positions}
     probabilities = posterior([terms[p].score() for p in positions]) if done else []
     return Decision(
         tolerance=tolerance,
@@ -193,24 +193,30 @@ def _terms(
     plan: dict[str, Any],
     position: int,
     done: dict[int, dict[str, Any]],
-    members: list[ClassEvidence],
+    members: dict[int, list[ClassEvidence]],
     learned: bool,
     imposing: Imposed,
 ) -> Terms:
-    complexity = _complexity(plan, position)
-    bits, patches, weights = imposing.of(position), imposing.seen(position), imposing.weights
-    if not learned:
-        heard = bits if imposing.unlearned else None
-        return Terms(0.0, consistency([], complexity, heard, weights, 1.0, patches or 0.0), complexity, heard, patches)
-    elements = [m.log2_bayes_factor for m in members]
+    heard = learned or imposing.unlearned
+    trust = imposing.trust if learned else 1.0
+
+    def consistent(at: int, patches: float) -> float:
+        elements = [m.log2_bayes_factor for m in members[at]] if learned else []
+        bits = imposing.of(at) if heard else None
+        return consistency(elements, _complexity(plan, at), bits, imposing.weights, trust, patches)
+
+    # Of what is left of a larger group all but its break looks as if that group held.
+    patches = imposing.patches
+    own = consistent(position, patches[position] if patches else 0.0)
+    broken = [consistent(larger, bits) for larger, bits in imposing.broken(position).items()]
     # A candidate that was spared its training is given the accuracy of the one that knows no symmetry.
     trained = done[min(done)] if "spared" in done[position]["metrics"] else done[position]
     return Terms(
-        accuracy_term(trained["metrics"].get("gain_bits")),
-        consistency(elements, complexity, bits, weights, imposing.trust, patches or 0.0),
-        complexity,
-        bits,
-        patches,
+        accuracy_term(trained["metrics"].get("gain_bits")) if learned else 0.0,
+        or_broken(own, broken, imposing.weights.nearly),
+        _complexity(plan, position),
+        imposing.of(position) if heard else None,
+        imposing.seen(position),
     )
 
 

@@ -54,23 +54,20 @@ def probabilities(task: Task, weights: Weights, paired: float = 0.0) -> list[flo
     above = [[q for q, more in enumerate(classes) if own < more] for own in classes]
     first = task["nodes"][0]["kernel"]
     kernels = or_nearly({p: n["kernel"] - first for p, n in enumerate(task["nodes"])}, above, weights.faint)
-    seen = _patches(task, weights)
-    scores = []
-    for p, node in enumerate(task["nodes"]):
+
+    def consistent(p: int, patches: float) -> float:
+        node = task["nodes"][p]
         mine = [elements[c] for c in node["classes"]] if task["learned"] else []
         kernel = kernels[p] if weights.kernel > 0.0 else None
-        term = consistency(mine, node["bits"], kernel, weights, 1.0, seen.get(p, 0.0))
+        return consistency(mine, node["bits"], kernel, weights, 1.0, task.get("trust", 1.0) * patches)
+
+    scores = []
+    for p, node in enumerate(task["nodes"]):
+        broken = [consistent(q, bits) for q, bits in node.get("nearly") or []]
+        term = or_broken(consistent(p, node.get("patches", 0.0)), broken, weights.nearly)
         term += paired * _studentised(node.get("paired"))
         scores.append(node["accuracy"] * task["learned"] + term - node["complexity"])
     return posterior(scores)
-
-
-def _patches(task: Task, weights: Weights) -> dict[int, float]:
-    if weights.patches <= 0.0:
-        return {}
-    alone = {p: float(n["patches"]) for p, n in enumerate(task["nodes"])}
-    nearly = {p: float(n["nearly"]) for p, n in enumerate(task["nodes"]) if n["nearly"] is not None}
-    return {p: task["trust"] * k for p, k in or_broken(alone, nearly, weights.nearly).items()}
 
 
 def _studentised(paired: dict[str, Any] | None) -> float:

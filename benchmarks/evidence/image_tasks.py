@@ -135,9 +135,9 @@ def trials_of(seed: int, keep: Path, *, every: bool) -> tuple[dict[str, Any], di
 def record(seed: int, keep: Path, *, every: bool = False) -> dict[str, Any]:
     """The task of a seed, the service's answer to it, and everything that the answer was made of, as JSON.
 
-    Of a node, `kernel` are the bits of read-outs of features for its group, `patches` and `nearly` those of processes
-    on patches (`trust`: how far these count), `paired` what its network gains beside its subgroups' (null where it or
-    they were not trained).
+    Of a node, `kernel` are the bits of read-outs of features for its group, `patches` those of processes on patches,
+    `nearly` pairs of a larger group's position and theirs for what is left of it (`trust`: how far these count),
+    `paired` what its network gains beside its subgroups' (null where it or they were not trained).
     """
     drawn = image_task(seed)
     plan, request, trials = trials_of(seed, keep, every=every)

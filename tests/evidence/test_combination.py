@@ -107,12 +107,10 @@ def test_a_process_that_sees_only_noise_says_nothing():
 
 
 def test_a_group_may_be_what_is_left_of_a_larger_one():
-    alone, nearly = {0: 0.0, 1: 40.0, 2: 60.0}, {0: 70.0, 1: 20.0}
-    found = or_broken(alone, nearly, 0.1)
-    assert found[0] == pytest.approx(70.0 + np.log2(0.1))
-    assert found[1] == pytest.approx(40.0 + np.log2(0.9))
-    assert found[2] == 60.0
-    assert or_broken(alone, nearly, 0.0) == alone
+    assert or_broken(0.0, [70.0, 20.0], 0.1) == pytest.approx(70.0 + np.log2(0.1 / 2))
+    assert or_broken(40.0, [20.0], 0.1) == pytest.approx(40.0 + np.log2(0.9))
+    assert or_broken(3.0, [3.0], 0.1) == pytest.approx(3.0)
+    assert or_broken(60.0, [], 0.1) == or_broken(60.0, [90.0], 0.0) == 60.0
 
 
 @given(more=st.floats(0, 100), bits=st.floats(-200, 200))

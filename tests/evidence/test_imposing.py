@@ -79,12 +79,14 @@ def seen(bits, nearly, share):
 def test_patches_are_weighed_beside_read_outs_as_far_as_they_are_trusted():
     plan = lattice()
     done = trials_with(plan, [0.0, 1.0, 2.0, 3.0, 4.0])
-    bits, nearly = [0.0, 10.0, -20.0, 5.0, 12.0], [14.0, 2.0, -30.0, 1.0, None]
+    bits, nearly = [0.0, 10.0, -20.0, 5.0, 12.0], [[[1, 14.0], [4, 3.0]], [[4, 2.0]], [[4, -30.0]], [[4, 1.0]], None]
     done[0]["metrics"] |= {"witnesses": ["T"], "validation_shares": [0.6], "patches": seen(bits, nearly, 0.3)}
     found = imposed(plan, done, evidence(plan))
-    expected = or_broken(dict(enumerate(bits)), dict(enumerate(nearly[:4])), PATCHES.nearly)
     assert found.weights == PATCHES
-    assert found.patches == {p: pytest.approx(0.5 * k) for p, k in expected.items()}
+    assert found.patches == dict(enumerate(0.5 * k for k in bits))
+    assert found.nearly == {0: {1: 7.0, 4: 1.5}, 1: {4: 1.0}, 2: {4: -15.0}, 3: {4: 0.5}}
+    assert found.seen(0) == pytest.approx(or_broken(0.0, [7.0, 1.5], PATCHES.nearly))
+    assert found.seen(4) == 6.0
     assert found.bits == or_nearly(dict(enumerate([0.0, 1.0, 2.0, 3.0, 4.0])), above(plan), PATCHES.faint)
     done[0]["metrics"]["patches"] = seen([0.0, None, -20.0, 5.0, 12.0], nearly, 0.3)
     without = imposed(plan, done, evidence(plan))
@@ -98,8 +100,10 @@ def test_patches_of_poses_that_the_data_does_not_show_say_nothing():
     done = trials_with(plan, [0.0] * 5)
     bits = {where["T"]: 0.0, where["C2"]: 5.0, where["D1"]: -50.0, where["D1y"]: 5.0, where["D2"]: 50.0}
     said = [bits[p] for p in range(5)]
-    done[0]["metrics"] |= {"witnesses": [], "patches": seen(said, [60.0] * 4 + [None], 0.3)}
-    found = imposed(plan, done, evidence(plan, [half_turn])).patches
+    done[0]["metrics"] |= {"witnesses": [], "patches": seen(said, [[[4, 60.0]]] * 4 + [None], 0.3)}
+    heard = imposed(plan, done, evidence(plan, [half_turn]))
+    assert heard.nearly == {}
+    found = heard.patches
     assert found[where["C2"]] == found[where["D2"]] == 0.0
     assert found[where["D1"]] == -50.0, "what is left of D2, whose half turn is not shown, is not thought of"
 

@@ -98,15 +98,15 @@ def or_nearly(bits: Mapping[int, float], above: Sequence[Collection[int]], chanc
     return found
 
 
-def or_broken(alone: Mapping[int, float], nearly: Mapping[int, float], chance: float) -> dict[int, float]:
-    """Bits of each group if it may also be what is left of a larger one that was weighed together with its break.
+def or_broken(own: float, broken: Sequence[float], chance: float) -> float:
+    """Bits for a group if it may also be what is left of one of larger ones, each weighed together with its break.
 
-    By position: log2 of (1 - chance) 2^alone + chance * 2^nearly; `alone` where no larger group was weighed so.
+    log2 of (1 - chance) 2^own + chance * mean of 2^broken; `own` where no larger group was weighed so.
     """
-    if chance <= 0.0:
-        return dict(alone)
-    kept, broken = np.log2(1.0 - chance), np.log2(chance)
-    return {p: float(np.logaddexp2(kept + k, broken + nearly[p])) if p in nearly else k for p, k in alone.items()}
+    if not broken or chance <= 0.0:
+        return own
+    left = float(np.logaddexp2.reduce(broken)) - np.log2(len(broken))
+    return float(np.logaddexp2(np.log2(1.0 - chance) + own, np.log2(chance) + left))
 
 
 def weights_for(kind: Kind, *, images: bool = False) -> Weights:
