@@ -209,7 +209,7 @@ class _Eye:
             return self.pictures.add(json.dumps(numbers).encode(), numbers)
         source = self.samples.x[self.rows[place]]
         low, high = float(source.min()), float(source.max())
-        shades = np.clip((values - low) / max(high - low, 1e-12) * 255, 0, 255).round().astype(np.uint8)
+        shades = np.clip((values - low) / ((high - low) or 1.0) * 255, 0, 255).round().astype(np.uint8)
         return self.pictures.add(shades.tobytes(), _image(shades))
 
 

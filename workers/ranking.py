@@ -205,16 +205,19 @@ def _terms(
         bits = imposing.of(at) if heard else None
         return consistency(elements, _complexity(plan, at), bits, imposing.weights, trust, patches)
 
-    # Of what is left of a larger group all but its break looks as if that group held.
-    patches = imposing.patches
+    # Of what is left of a larger group all but its break looks as if that group held, and it is named beside it.
+    patches, complexity = imposing.patches, _complexity(plan, position)
     own = consistent(position, patches[position] if patches else 0.0)
-    broken = [consistent(larger, bits) for larger, bits in imposing.broken(position).items()]
+    broken = [
+        consistent(larger, bits) - (_complexity(plan, larger) - complexity)
+        for larger, bits in imposing.broken(position).items()
+    ]
     # A candidate that was spared its training is given the accuracy of the one that knows no symmetry.
     trained = done[min(done)] if "spared" in done[position]["metrics"] else done[position]
     return Terms(
         accuracy_term(trained["metrics"].get("gain_bits")) if learned else 0.0,
         or_broken(own, broken, imposing.weights.nearly),
-        _complexity(plan, position),
+        complexity,
         imposing.of(position) if heard else None,
         imposing.seen(position),
     )

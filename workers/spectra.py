@@ -20,6 +20,7 @@ from torch import Tensor
 from models.actions.grid import maps_grid_to_itself
 from models.actions.interpolation import similarity
 from models.actions.samples import sham_samples, transform_labels, transform_samples
+from models.actions.scaling import spreads
 from models.groups.finite import FloatArray
 from models.groups.planar import mirror, rotation
 from workers.evidence.questions import Question, questions, starting_grid, turned_labels
@@ -147,8 +148,9 @@ class _Meter:
         pool = torch.from_numpy(samples.x[np.sort(np.random.default_rng(0).permutation(len(samples.x))[:_POOL])]).to(
             device
         )
-        spread = pool.std(0, unbiased=False) if domain == "vector" else torch.ones((), device=device)
-        self.spread = torch.where(spread > 1e-9, spread, 1.0)
+        self.spread = torch.ones((), device=device)
+        if domain == "vector":
+            self.spread = torch.from_numpy(spreads(pool.cpu().numpy())).to(pool)
         self.pool = (pool / self.spread).flatten(1)
         self.limit = float(np.quantile(self._nearest(pool[:_PROBES], own=True), 0.95))
 

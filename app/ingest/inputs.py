@@ -16,6 +16,8 @@ from app.ingest.raw import RawDataset
 
 CHANNELS = (1, 3, 4)
 MAX_CHANNELS = 512
+UNITS = (1e-18, 1e18)  # between them float32 holds squares
+NOISE = 1e-15  # of the largest coordinate: rounding errors of what should be zero
 # Above this, float32 no longer holds every whole number.
 EXACT_FLOAT32 = 2**24
 
@@ -81,6 +83,7 @@ def write_x(raw: RawDataset, layout: Layout, path: Path, limits: Limits) -> str:
     if n * math.prod(layout.shape) * layout.dtype.itemsize > limits.unpacked_bytes:
         raise Refusal(f"x takes more than {limits.unpacked_bytes} bytes, the limit.", status=413)
     first: NDArray[Any] | None = None
+    largest = np.zeros(layout.shape[0], dtype=np.float32)  # of each coordinate or channel
     varies = rounded = False
     with NpyWriter(path, layout.dtype, (n, *layout.shape)) as writer:
         for start, block in raw.x.chunks():
@@ -88,6 +91,8 @@ def write_x(raw: RawDataset, layout: Layout, path: Path, limits: Limits) -> str:
             rounded |= lossy
             if first is None:
                 first = canonical[:1].copy()
+            size = np.abs(canonical) if canonical.dtype.kind == "f" else canonical
+            largest = np.maximum(largest, size.max(axis=tuple(a for a in range(size.ndim) if a != 1)))
             varies = varies or bool((canonical != first).any())
             writer.write(canonical)
         digest = writer.sha256()
@@ -96,11 +101,27 @@ def write_x(raw: RawDataset, layout: Layout, path: Path, limits: Limits) -> str:
             "x is constant: every sample is the same. If the samples differ by little, subtract their mean and scale "
             "them up."
         )
+    _refuse_units(largest, raw, layout)
     if rounded:
         layout.warnings.append(
             f"x has whole numbers beyond {EXACT_FLOAT32} that float32 rounds; scale or recode them if each one matters."
         )
     return digest
+
+
+def _refuse_units(largest: NDArray[Any], raw: RawDataset, layout: Layout) -> None:
+    """Refuse coordinates and channels whose squares leave float32; `largest` are their largest entries' sizes."""
+    counts = largest > NOISE * largest.max()
+    beyond = (largest > UNITS[1]) | (counts & (largest < UNITS[0]))
+    if not beyond.any():
+        return
+    place = int(np.argmax(beyond))
+    where = raw.column(place) if layout.domain == "vector" else f"channel {place}"
+    odd = "large" if largest[place] > 1.0 else "small"
+    raise Refusal(
+        f"x holds numbers up to {largest[place]:.1g} in {where}, too {odd} to be squared in float32. Choose "
+        f"a unit in which the largest is between {UNITS[0]:.0e} and {UNITS[1]:.0e}."
+    )
 
 
 def _convert(block: NDArray[Any], start: int, raw: RawDataset, layout: Layout) -> tuple[NDArray[Any], bool]:

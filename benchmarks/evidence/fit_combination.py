@@ -63,7 +63,8 @@ def probabilities(task: Task, weights: Weights, paired: float = 0.0) -> list[flo
 
     scores = []
     for p, node in enumerate(task["nodes"]):
-        broken = [consistent(q, bits) for q, bits in node.get("nearly") or []]
+        near = node.get("nearly") or []
+        broken = [consistent(q, bits) - task["nodes"][q]["complexity"] + node["complexity"] for q, bits in near]
         term = or_broken(consistent(p, node.get("patches", 0.0)), broken, weights.nearly)
         term += paired * _studentised(node.get("paired"))
         scores.append(node["accuracy"] * task["learned"] + term - node["complexity"])

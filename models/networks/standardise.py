@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from models.actions.scaling import NOISE, ROUNDED
 from models.layers.canonical import CanonicalScale2d
 from models.networks.standardise_vectors import standardise_vectors
 
@@ -34,12 +35,24 @@ class StandardiseChannels(nn.Module):
         return norm
 
 
+def _per_channel(x: Tensor) -> tuple[Tensor, Tensor]:
+    """(means, standard deviations) of the channels of x (n, c, h, w), whatever their units; 1 for those that do not
+    vary."""
+    # Squares of small numbers underflow, those of large ones overflow; powers of two change no digit.
+    unit = torch.ldexp(torch.ones(x.shape[1]).to(x), torch.frexp(x.abs().amax((0, 2, 3))).exponent)
+    shares = x / unit[:, None, None]
+    share = shares.std((0, 2, 3))
+    spread = torch.where(share > ROUNDED, share * unit, 0.0)
+    return shares.mean((0, 2, 3)) * unit, torch.where(spread > NOISE * spread.max(), spread, 1.0)
+
+
 def standardise(network: nn.Sequential, x: Tensor, spec: dict[str, Any]) -> None:
     """Set the layers that prepare samples, from samples x (n, ...), so that they commute with the group."""
     first = network[0]
     if isinstance(first, StandardiseChannels):
-        first.shift.copy_(x.mean((0, 2, 3)))
-        first.scale.copy_(1.0 / x.std((0, 2, 3)).clamp_min(1e-6))
+        shift, scale = _per_channel(x)
+        first.shift.copy_(shift)
+        first.scale.copy_(1.0 / scale)
         if isinstance(network[1], CanonicalScale2d):
             network[1].fit(first(x))
     else:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.actions.scaling import invariant_scaling
+from models.actions.scaling import invariant_scaling, spreads
 from models.groups.action import from_spec, is_family
 from models.groups.blocks import symmetric_blocks
 from models.groups.finite import FloatArray
@@ -65,21 +66,21 @@ def coordinate_scaling(x: FloatArray, spec: dict[str, Any]) -> tuple[FloatArray,
     Sets: each feature over all items. Vectors: no shift, and one scale for all where their sizes are alike, since
     then their differences mean something, else one for each. Other coordinates: each its own.
     """
-    shift, variance = x.mean(0), x.var(0)
+    shift, scale = x.mean(0), spreads(x)
     if is_family(spec) and "vectors" in spec:
         vectors = [list(v) for v in spec["vectors"]]
         sizes = np.array([(x[:, v] ** 2).mean() for v in vectors])
         if sizes.max() <= _ALIKE**2 * sizes.min():
             sizes[:] = sizes.mean()
         for v, size in zip(vectors, sizes, strict=True):
-            shift[v], variance[v] = 0.0, size
+            shift[v], scale[v] = 0.0, math.sqrt(size) or 1.0
     else:
         sets = spec["sets"] if is_family(spec) else symmetric_blocks(from_spec(spec)) or []
         for items in sets:
             for feature in zip(*items, strict=True):
                 where = list(feature)
-                shift[where], variance[where] = x[:, where].mean(), x[:, where].var()
-    return shift, np.maximum(variance, 1e-12) ** -0.5
+                shift[where], scale[where] = x[:, where].mean(), spreads(x[:, where].reshape(-1, 1))
+    return shift, 1.0 / scale
 
 
 @torch.no_grad()

@@ -68,6 +68,19 @@ def test_values_beyond_float32_are_named(read: Read) -> None:
     assert "too large for float32 in row 5" in refused(read, files.npz(x=X, y=x[:, 1])).detail
 
 
+@pytest.mark.parametrize(("factor", "word"), [(1e-25, "small"), (1e25, "large")])
+def test_units_that_float32_cannot_square_are_named(read: Read, factor: float, word: str) -> None:
+    x = np.random.default_rng(0).normal(size=(N, 3))
+    assert f"too {word}" in refused(read, files.npz(x=x * factor, y=Y)).detail
+    one = x * [1.0, factor, 1.0]
+    if word == "large":
+        assert "column 1" in refused(read, files.npz(x=one, y=Y)).detail
+    else:  # rounding errors of zero
+        assert read(files.npz(x=one, y=Y)).manifest["n"] == N
+    images = np.random.default_rng(1).normal(size=(N, 8, 8)) * factor
+    assert "channel 0" in refused(read, files.npz(x=images, y=Y)).detail
+
+
 def test_one_class_only(read: Read) -> None:
     assert "one class only" in refused(read, files.npz(x=X, y=np.ones(N, int))).detail
 

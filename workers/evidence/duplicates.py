@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
+from models.actions.scaling import spreads
 from workers.evidence.axes import principal_axes
 from workers.folds import Array, IntArray, row_hashes
 
@@ -38,8 +39,8 @@ class NearCopies:
         rng = np.random.default_rng(0)
         chosen = np.sort(rng.permutation(len(flat))[:_REFERENCE])
         reference = flat[chosen].astype(np.float64)
-        self._mean, spread = reference.mean(0), reference.std(0)
-        self._scale = np.where(spread > 1e-9, spread, 1.0) if standardise else np.ones_like(spread)
+        self._mean = reference.mean(0)
+        self._scale = spreads(reference) if standardise else np.ones(flat.shape[1])
         self._axes: Array | None = None
         if flat.shape[1] > _COMPONENTS:
             centred = (reference - self._mean) / self._scale
@@ -55,8 +56,7 @@ class NearCopies:
         self._tree = cKDTree(self._points)
         # The scale of all samples: what the reference does not show would seem to have a unit of its own.
         columns = np.array_split(flat, max(1, flat.shape[1] // _COMPONENTS), axis=1)
-        every = np.concatenate([c.std(0) for c in columns]) if standardise else np.ones_like(spread)
-        self._unit = np.where(every > 1e-9, every, 1.0)
+        self._unit = np.concatenate([spreads(c) for c in columns]) if standardise else np.ones(flat.shape[1])
         some, others = rng.integers(0, len(flat), (2, _REFERENCE))
         self._apart = float(np.median(self._distances(flat, some[some != others], others[some != others])))
 

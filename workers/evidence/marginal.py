@@ -16,6 +16,7 @@ import torch
 
 from models.actions.powers import action_power, cyclic_order, draw_exponents, moved_copies
 from models.actions.samples import transform_labels
+from models.actions.scaling import spreads
 from workers.folds import Array, IntArray
 from workers.samples import Samples
 
@@ -77,8 +78,7 @@ def element_invariance(
     moved = moved_copies(torch.from_numpy(samples.x[rows]), action, exponents, domain).numpy()
     pool = moved.reshape(copies * len(rows), -1).astype(np.float64)
     if domain == "vector":
-        spread = pool.std(0)
-        pool /= np.where(spread > 1e-9, spread, 1.0)
+        pool /= spreads(pool)
     kernel = gaussian_kernel(pool)
     found = invariance_test(kernel, codes, rng, _REPLICATES)
     labels = _moved_labels(samples.y[rows], action, exponents)

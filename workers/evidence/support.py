@@ -21,6 +21,7 @@ from scipy.spatial import cKDTree
 from scipy.special import expit
 
 from models.actions.samples import sham_samples, transform_samples
+from models.actions.scaling import spreads
 from workers.evidence.axes import principal_axes
 from workers.folds import Array, IntArray
 from workers.samples import Samples
@@ -149,8 +150,7 @@ class _View:
 
     def __init__(self, reference: Array, domain: str) -> None:
         self.mean = reference.mean(0)
-        spread = reference.std(0)
-        self.scale = np.where(spread > 1e-9, spread, 1.0) if domain == "vector" else np.ones_like(spread)
+        self.scale = spreads(reference) if domain == "vector" else np.ones(reference.shape[1])
         self.axes: Array | None = None
         if reference.shape[1] > _COMPONENTS:
             centred = (reference - self.mean) / self.scale
