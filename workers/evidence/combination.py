@@ -44,7 +44,7 @@ CLASSES = Weights(kernel=0.32, silence=1.07, objection=0.26)
 ORBITS_ALONE = Weights(kernel=0.0, silence=1.23, objection=0.73)
 # Images: read-outs of features; or no evidence of that kind.
 FEATURES = Weights(kernel=0.47, silence=0.84, objection=0.36, pays=False, faint=0.014)
-PATCHES = Weights(kernel=0.14, silence=0.6, objection=0.34, pays=False, faint=0.014, patches=0.59, nearly=0.1)
+PATCHES = Weights(kernel=0.14, silence=0.73, objection=0.33, pays=False, faint=0.014, patches=0.63, nearly=0.2)
 IMAGES_ALONE = Weights(kernel=0.0, silence=1.79, objection=0.68)
 
 
