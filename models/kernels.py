@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.actions.scaling import invariant_scaling, spreads
+from models.actions.scaling import filled, invariant_scaling, spreads
 from models.groups.action import ActingGroup, acting_group, from_spec, is_family
 from models.groups.finite import FloatArray
 from models.groups.planar import MIRROR_X, rotation
@@ -125,8 +125,9 @@ class SphereKernel:
 
     def __init__(self, vector: tuple[int, ...], x: Tensor) -> None:
         self.vector = torch.tensor(vector)
-        self.scale = torch.from_numpy(spreads(x.numpy()))
-        self.scale[self.vector] = (x[:, self.vector] ** 2).mean().sqrt().clamp_min(1e-300)
+        found = spreads(x.numpy())
+        found[list(vector)] = (x[:, self.vector] ** 2).mean().sqrt()
+        self.scale = torch.from_numpy(filled(found))
         nodes, weights = np.polynomial.legendre.leggauss(_NODES)
         angles = 0.5 * math.pi * (nodes + 1.0)
         density = weights * np.sin(angles) ** (len(vector) - 2)
@@ -166,9 +167,10 @@ class SortedKernel:
 
     def __init__(self, sets: list[tuple[int, ...]], x: Tensor) -> None:
         self.sets = [torch.tensor(items) for items in sets]
-        self.scale = torch.from_numpy(spreads(x.numpy()))
-        for items in self.sets:
-            self.scale[items] = torch.from_numpy(spreads(x[:, items].reshape(-1, 1).numpy()))
+        found = spreads(x.numpy())
+        for items in sets:
+            found[list(items)] = spreads(x[:, items].reshape(-1, 1).numpy())
+        self.scale = torch.from_numpy(filled(found))
 
     def prepare(self, b: Tensor) -> Tensor:
         return self._sorted(b)

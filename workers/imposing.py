@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,6 @@ import numpy as np
 from models.groups.action import is_trivial
 from models.groups.joins import above
 from workers.evidence.combination import (
-    PATCHES,
     Kind,
     Weights,
     kernel_signal,
@@ -38,14 +37,16 @@ class Imposed:
     """`bits` (None: not known for every candidate): log2 of the evidence under each candidate's group over that under
     none, by position. `trust`: how far they count. `unlearned`: whether they count where no witness has learned
     anything. `weights`: what they and the other terms weigh. `patches`: the same of processes on the patches of images,
-    as far as they are trusted; `nearly`: for what is left of each larger group that was weighed with its break."""
+    as far as they are trusted; `broken`: for what is left of each larger group that was weighed with its break, by both
+    positions; `chance`: of such worlds, as far as patches are trusted to see the break."""
 
     bits: dict[int, float] | None
     trust: float
     unlearned: bool
     weights: Weights
     patches: dict[int, float] | None = None
-    nearly: dict[int, dict[int, float]] = field(default_factory=dict)
+    broken: dict[int, dict[int, float]] = field(default_factory=dict)
+    chance: float = 0.0
 
     def of(self, position: int) -> float | None:
         """Bits for the candidate at a position."""
@@ -55,11 +56,7 @@ class Imposed:
         """Bits for it from patches, as itself or as what is left of a larger group."""
         if self.patches is None:
             return None
-        return or_broken(self.patches[position], list(self.broken(position).values()), self.weights.nearly)
-
-    def broken(self, position: int) -> dict[int, float]:
-        """Bits from patches for what is left of larger groups, by their positions."""
-        return self.nearly.get(position, {})
+        return or_broken(self.patches[position], list(self.broken.get(position, {}).values()), self.chance)
 
 
 def imposed(plan: dict[str, Any], done: Trials, evidence: Sequence[ClassEvidence]) -> Imposed:
@@ -83,42 +80,38 @@ def _imposed_on_images(plan: dict[str, Any], done: Trials, evidence: Sequence[Cl
     # What is made of poses that the data does not show means nothing, neither for their groups nor for subgroups.
     unshown = {c for c, e in enumerate(evidence) if e.support == "not_shown"}
     seen = {p for p in done if not unshown & set(plan["nodes"][p]["classes"])}
-    patches, nearly = _patch_bits(plan, done, seen if unshown else None)
-    weights = weights_for("features" if patches is None else "patches", images=True)
+    alone = _bits(done, "patches", "log2_evidence")
+    weights = weights_for("features" if alone is None else "patches", images=True)
     kept = {p: k for p, k in read_outs.items() if p in seen}
     bits = dict.fromkeys(read_outs, 0.0) | or_nearly(kept, above(plan), weights.faint)
-    return Imposed(bits, 1.0, True, weights, patches, nearly)
+    found = Imposed(bits, 1.0, True, weights)
+    return found if alone is None else _with_patches(found, plan, done, alone, seen if unshown else None)
 
 
-def _patch_bits(
-    plan: dict[str, Any], done: Trials, seen: set[int] | None
-) -> tuple[dict[int, float] | None, dict[int, dict[int, float]]]:
-    """What patches say of each candidate, and of what is left of larger ones, as far as they are trusted; None where
-    they say nothing of one.
+def _with_patches(
+    found: Imposed, plan: dict[str, Any], done: Trials, alone: dict[int, float], seen: set[int] | None
+) -> Imposed:
+    """With what patches say of each candidate, `alone`, and of what is left of larger ones.
 
-    `seen`: the candidates whose poses the data shows, None where it shows all. What was found beside a break (`nearly`)
-    is of larger groups whatever their poses, so where some are not shown it is left out.
+    `seen`: the candidates whose poses the data shows, None where it shows all. What was found beside a break is of
+    larger groups whatever their poses, so where some are not shown it is left out.
     """
-    alone = _bits(done, "patches", "log2_evidence")
-    if alone is None:
-        return None, {}
-    if seen is None:
-        found = alone
-    else:
-        over = [node["translations"] for node in plan["nodes"]]
-        upper = [{q for q in more if over[q] == over[p]} for p, more in enumerate(above(plan))]
-        kept = {p: k for p, k in alone.items() if p in seen}
-        found = dict.fromkeys(alone, 0.0) | or_nearly(kept, upper, PATCHES.nearly)
     metrics = [t["metrics"] for t in done.values()]
     trust: dict[int, float] = {}
-    nearly: dict[int, dict[int, float]] = {}
+    broken: dict[int, dict[int, float]] = {}
     for said in (m["patches"] for m in metrics if m.get("patches", {}).get("share") is not None):
         sure = patch_trust(said["share"], metrics)
         trust |= {p: sure for p, k in enumerate(said["log2_evidence"]) if k is not None}
-        if seen is None:
-            pairs = ((p, more) for p, more in enumerate(said["nearly"]) if more and p in done)
-            nearly |= {p: {q: sure * bits for q, bits in more if q in done} for p, more in pairs}
-    return {p: trust[p] * k for p, k in found.items()}, nearly
+        pairs = ((p, more) for p, more in enumerate(said.get("broken", [])) if more and p in done)
+        broken |= {p: {q: sure * bits for q, bits in more if q in done} for p, more in pairs}
+    if seen is not None:
+        over = [node["translations"] for node in plan["nodes"]]
+        upper = [{q for q in more if over[q] == over[p]} for p, more in enumerate(above(plan))]
+        kept = {p: k for p, k in alone.items() if p in seen}
+        alone, broken = dict.fromkeys(alone, 0.0) | or_nearly(kept, upper, found.weights.nearly), {}
+    patches = {p: trust[p] * k for p, k in alone.items()}
+    chance = found.weights.nearly * min(trust.values())
+    return replace(found, patches=patches, broken=broken, chance=chance)
 
 
 def _bits(done: Trials, kind: str, name: str) -> dict[int, float] | None:

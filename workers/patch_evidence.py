@@ -51,7 +51,7 @@ _LARGER = 2  # groups for each, those that fit best
 def patch_evidence(
     samples: Samples, job: dict[str, Any], device: torch.device, deadline: float = math.inf
 ) -> dict[str, Any]:
-    """For each node of the plan, or null: `log2_evidence`, bits for its group over none, and `nearly`, pairs [position
+    """For each node of the plan, or null: `log2_evidence`, bits for its group over none, and `broken`, pairs [position
     of a larger group, bits for what is left of it]; `share` of the best constant's loss that the best of all explains
     of samples left out, `rows`, `seconds`, `cut`: whether the deadline (time.monotonic()) left no time, all are null
     then.
@@ -68,7 +68,7 @@ def patch_evidence(
     most = _most_rows(channels, (side[0], side[1]), len(moved.actions))
     rows = free_rows(samples, most, int(job["request"].get("seed") or 0))
     none: list[float | None] = [None] * len(moved.groups)
-    found: dict[str, Any] = {"log2_evidence": none, "nearly": none, "share": None, "rows": len(rows), "cut": False}
+    found: dict[str, Any] = {"log2_evidence": none, "broken": none, "share": None, "rows": len(rows), "cut": False}
     if len(rows) >= _FEWEST and _comparable(plan, position, moved):
         x = as_seen(torch.from_numpy(samples.x[rows]).to(device))
         targets = centred(y[torch.from_numpy(rows)], labels_move(plan))
@@ -76,8 +76,8 @@ def patch_evidence(
         found["cut"] = said is None
         if said is not None:
             found["log2_evidence"] = [said.alone.get(p) for p in range(len(none))]
-            broken = [said.nearly.get(p, {}) for p in range(len(none))]
-            found["nearly"] = [[[q, bits] for q, bits in more.items()] or None for more in broken]
+            broken = [said.broken.get(p, {}) for p in range(len(none))]
+            found["broken"] = [[[q, bits] for q, bits in more.items()] or None for more in broken]
             found["share"] = _share(samples, rows, said.predicted + (y[torch.from_numpy(rows)] - targets), basis)
     return {**found, "seconds": time.monotonic() - started}
 
@@ -155,11 +155,11 @@ class Seen:
 
 @dataclass(frozen=True)
 class Weighed:
-    """Bits for groups over the trivial one, by position, `alone` and as what is left of each larger one (`nearly`); the
+    """Bits for groups over the trivial one, by position, `alone` and as what is left of each larger one (`broken`); the
     targets `predicted` of samples left out, under the group and with the patches of greatest evidence."""
 
     alone: dict[int, float]
-    nearly: dict[int, dict[int, float]]
+    broken: dict[int, dict[int, float]]
     predicted: Tensor
 
 
@@ -170,7 +170,7 @@ def weighed(
     trivial: int,
     deadline: float,
 ) -> Weighed | None:
-    """Weigh every group; None when it is too late for that. What is left of larger ones is found while time lasts.
+    """Weigh every group; None when it is too late for that. What is left of larger ones is found for all or none.
 
     Nothing at all being explained has half of every group's prior, as without it groups would gain by what they smooth
     where nothing helps. For each group the larger ones are the two of greatest evidence, at the size of patches that
@@ -196,18 +196,19 @@ def weighed(
     _, now, winner, place = best
     near = NOISES[max(place - _NEAR, 0) : place + _NEAR + 1]
     nothing = float(nothing_scores(now.columns, now.moving)[0])
-    each = _PAIRS // len(alone)
-    nearly: dict[int, dict[int, list[float]]] = {}
+    breaks = BREAKS[: _PAIRS // (len(alone) * _LARGER)]
+    broken: dict[int, dict[int, list[float]]] = {}
     for p in alone:
-        larger = sorted((q for q in upper[p] if q in alone), key=lambda q: -max(alone[q]))[:_LARGER]
+        if time.monotonic() > deadline:
+            broken = {}  # some groups alone would gain by theirs
+            break
+        larger = sorted((q for q in upper[p] if q in alone), key=lambda q: -max(alone[q]))[:_LARGER] if breaks else []
         designs = {g: now.regressors(g) for g in (p, *larger)} if larger else {}
-        for q, e in [(q, e) for e in BREAKS for q in larger][:each]:
-            if time.monotonic() > deadline:
-                break
+        for q, e in [(q, e) for e in breaks for q in larger]:
             # Other sizes explain less, and noises far from the best one next to nothing.
             scores = now.scores(torch.cat([designs[q], math.sqrt(e) * designs[p]], 1), near)
             score = float(np.logaddexp.reduce(scores)) - math.log(len(NOISES) * len(sizes))
-            nearly.setdefault(p, {}).setdefault(q, []).append(score)
+            broken.setdefault(p, {}).setdefault(q, []).append(score)
 
     def over_nothing(scores: Sequence[float]) -> float:
         return float(np.logaddexp(nothing, _mean(np.array(scores)))) / math.log(2.0)
@@ -215,7 +216,7 @@ def weighed(
     first = over_nothing(alone[trivial])
     return Weighed(
         {p: over_nothing(s) - first for p, s in alone.items()},
-        {p: {q: over_nothing(s) - first for q, s in more.items()} for p, more in nearly.items()},
+        {p: {q: over_nothing(s) - first for q, s in more.items()} for p, more in broken.items()},
         predicted_without(now.regressors(winner), now.columns, float(NOISES[place])).view_as(now.targets),
     )
 

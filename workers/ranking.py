@@ -210,13 +210,13 @@ def _terms(
     own = consistent(position, patches[position] if patches else 0.0)
     broken = [
         consistent(larger, bits) - (_complexity(plan, larger) - complexity)
-        for larger, bits in imposing.broken(position).items()
+        for larger, bits in imposing.broken.get(position, {}).items()
     ]
     # A candidate that was spared its training is given the accuracy of the one that knows no symmetry.
     trained = done[min(done)] if "spared" in done[position]["metrics"] else done[position]
     return Terms(
         accuracy_term(trained["metrics"].get("gain_bits")) if learned else 0.0,
-        or_broken(own, broken, imposing.weights.nearly),
+        or_broken(own, broken, imposing.chance),
         complexity,
         imposing.of(position) if heard else None,
         imposing.seen(position),

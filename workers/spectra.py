@@ -20,7 +20,7 @@ from torch import Tensor
 from models.actions.grid import maps_grid_to_itself
 from models.actions.interpolation import similarity
 from models.actions.samples import sham_samples, transform_labels, transform_samples
-from models.actions.scaling import spreads
+from models.actions.scaling import filled, spreads
 from models.groups.finite import FloatArray
 from models.groups.planar import mirror, rotation
 from workers.evidence.questions import Question, questions, starting_grid, turned_labels
@@ -148,9 +148,8 @@ class _Meter:
         pool = torch.from_numpy(samples.x[np.sort(np.random.default_rng(0).permutation(len(samples.x))[:_POOL])]).to(
             device
         )
-        self.spread = torch.ones((), device=device)
-        if domain == "vector":
-            self.spread = torch.from_numpy(spreads(pool.cpu().numpy())).to(pool)
+        columns = pool if domain == "vector" else pool.reshape(-1, 1)  # pixels have one unit
+        self.spread = torch.from_numpy(filled(spreads(columns.cpu().numpy()))).to(pool)
         self.pool = (pool / self.spread).flatten(1)
         self.limit = float(np.quantile(self._nearest(pool[:_PROBES], own=True), 0.95))
 
@@ -242,16 +241,18 @@ def _measure_curve(question: Question, meter: _Meter, deadline: float) -> tuple[
     """(parameters ascending, excess (points, rows), shares of rows that count), finer at minima; None without time."""
     done: dict[float, Array] = {}
     shares: dict[float, float] = {}
+    first = starting_grid(question, meter.samples)
+    same = 1e-6 * min(1.0, max(first) - min(first))  # centres have the unit of the data
 
     def visit(points: Sequence[float]) -> bool:
         for at in points:
             if time.monotonic() > deadline:
                 return False
-            if not any(abs(at - known) < 1e-6 for known in done):
+            if not any(abs(at - known) < same for known in done):
                 done[at], shares[at] = meter.excess(question, at)
         return True
 
-    if not visit(starting_grid(question, meter.samples)):
+    if not visit(first):
         return None
     if question.kind == "mirrors":
         for offsets in ((-4.0, -2.0, 2.0, 4.0), (-1.0, 1.0), (-0.5, 0.5)):

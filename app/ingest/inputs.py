@@ -110,18 +110,27 @@ def write_x(raw: RawDataset, layout: Layout, path: Path, limits: Limits) -> str:
 
 
 def _refuse_units(largest: NDArray[Any], raw: RawDataset, layout: Layout) -> None:
-    """Refuse coordinates and channels whose squares leave float32; `largest` are their largest entries' sizes."""
+    """Refuse coordinates and channels whose squares leave float32, warn of those that are nothing beside the others;
+    `largest` are their largest entries' sizes."""
     counts = largest > NOISE * largest.max()
+    for place in np.flatnonzero(~counts & (largest > 0.0))[:3]:
+        layout.warnings.append(
+            f"{_place(int(place), raw, layout)} of x holds numbers up to {largest[place]:.1g} and counts as constant beside "
+            "the others, as rounding errors of zero do; choose another unit if it means something."
+        )
     beyond = (largest > UNITS[1]) | (counts & (largest < UNITS[0]))
     if not beyond.any():
         return
     place = int(np.argmax(beyond))
-    where = raw.column(place) if layout.domain == "vector" else f"channel {place}"
     odd = "large" if largest[place] > 1.0 else "small"
     raise Refusal(
-        f"x holds numbers up to {largest[place]:.1g} in {where}, too {odd} to be squared in float32. Choose "
+        f"x holds numbers up to {largest[place]:.1g} in {_place(place, raw, layout)}, too {odd} to be squared in float32. Choose "
         f"a unit in which the largest is between {UNITS[0]:.0e} and {UNITS[1]:.0e}."
     )
+
+
+def _place(place: int, raw: RawDataset, layout: Layout) -> str:
+    return raw.column(place) if layout.domain == "vector" else f"channel {place}"
 
 
 def _convert(block: NDArray[Any], start: int, raw: RawDataset, layout: Layout) -> tuple[NDArray[Any], bool]:

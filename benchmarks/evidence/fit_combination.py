@@ -63,9 +63,10 @@ def probabilities(task: Task, weights: Weights, paired: float = 0.0) -> list[flo
 
     scores = []
     for p, node in enumerate(task["nodes"]):
-        near = node.get("nearly") or []
-        broken = [consistent(q, bits) - task["nodes"][q]["complexity"] + node["complexity"] for q, bits in near]
-        term = or_broken(consistent(p, node.get("patches", 0.0)), broken, weights.nearly)
+        larger = node.get("broken") or []
+        broken = [consistent(q, bits) - task["nodes"][q]["complexity"] + node["complexity"] for q, bits in larger]
+        chance = weights.nearly * task.get("trust", 1.0)
+        term = or_broken(consistent(p, node.get("patches", 0.0)), broken, chance)
         term += paired * _studentised(node.get("paired"))
         scores.append(node["accuracy"] * task["learned"] + term - node["complexity"])
     return posterior(scores)

@@ -136,7 +136,7 @@ def record(seed: int, keep: Path, *, every: bool = False) -> dict[str, Any]:
     """The task of a seed, the service's answer to it, and everything that the answer was made of, as JSON.
 
     Of a node, `kernel` are the bits of read-outs of features for its group, `patches` those of processes on patches,
-    `nearly` pairs of a larger group's position and theirs for what is left of it (`trust`: how far these count),
+    `broken` pairs of a larger group's position and theirs for what is left of it (`trust`: how far these count),
     `paired` what its network gains beside its subgroups' (null where it or they were not trained).
     """
     drawn = image_task(seed)
@@ -148,7 +148,7 @@ def record(seed: int, keep: Path, *, every: bool = False) -> dict[str, Any]:
     metrics = trials[0]["metrics"]
     for p, node in enumerate(found["nodes"]):
         node |= {"kernel": metrics["features"]["log2_evidence"][p], "paired": rows[p]["paired_loss"]}
-        node |= {"patches": metrics["patches"]["log2_evidence"][p], "nearly": metrics["patches"]["nearly"][p]}
+        node |= {"patches": metrics["patches"]["log2_evidence"][p], "broken": metrics["patches"]["broken"][p]}
     task = "classification" if drawn.task.y.dtype.kind in "iub" else "regression"
     about = {"n": len(drawn.task.x), "epochs": drawn.epochs, "margin": drawn.task.margin}
     trust = patch_trust(metrics["patches"]["share"], [t["metrics"] for t in trials])

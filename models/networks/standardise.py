@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.actions.scaling import NOISE, ROUNDED
+from models.actions.scaling import filled
 from models.layers.canonical import CanonicalScale2d
-from models.networks.standardise_vectors import standardise_vectors
+from models.networks.standardise_vectors import folded, standardise_vectors
 
 
 class StandardiseChannels(nn.Module):
@@ -27,23 +27,18 @@ class StandardiseChannels(nn.Module):
 
     def fold(self) -> nn.Module:
         """The same map as a batch normalisation in evaluation mode."""
-        norm = nn.BatchNorm2d(len(self.shift), eps=0.0, affine=False)
-        norm = norm.to(device=self.shift.device, dtype=self.shift.dtype).eval()
-        with torch.no_grad():
-            norm.get_buffer("running_mean").copy_(self.shift)
-            norm.get_buffer("running_var").copy_(self.scale**-2)
-        return norm
+        return folded(nn.BatchNorm2d(len(self.shift), eps=0.0), self.shift, self.scale)
 
 
 def _per_channel(x: Tensor) -> tuple[Tensor, Tensor]:
-    """(means, standard deviations) of the channels of x (n, c, h, w), whatever their units; 1 for those that do not
-    vary."""
+    """(means, standard deviations) of the channels of x (n, c, h, w), whatever their units, made positive as
+    `filled` does."""
     # Squares of small numbers underflow, those of large ones overflow; powers of two change no digit.
-    unit = torch.ldexp(torch.ones(x.shape[1]).to(x), torch.frexp(x.abs().amax((0, 2, 3))).exponent)
+    unit = torch.ldexp(torch.ones(x.shape[1]).to(x), torch.frexp(x.abs().amax((0, 2, 3))).exponent - 1)
     shares = x / unit[:, None, None]
-    share = shares.std((0, 2, 3))
-    spread = torch.where(share > ROUNDED, share * unit, 0.0)
-    return shares.mean((0, 2, 3)) * unit, torch.where(spread > NOISE * spread.max(), spread, 1.0)
+    spread = shares.std((0, 2, 3)) * unit
+    spread[x.amax((0, 2, 3)) == x.amin((0, 2, 3))] = 0.0
+    return shares.mean((0, 2, 3)) * unit, torch.from_numpy(filled(spread.double().cpu().numpy())).to(x)
 
 
 def standardise(network: nn.Sequential, x: Tensor, spec: dict[str, Any]) -> None:

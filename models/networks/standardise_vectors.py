@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.actions.scaling import invariant_scaling, spreads
+from models.actions.scaling import filled, invariant_scaling, spreads
 from models.groups.action import from_spec, is_family
 from models.groups.blocks import symmetric_blocks
 from models.groups.finite import FloatArray
@@ -52,12 +52,16 @@ class StandardiseCoordinates(nn.Module):
 
     def fold(self) -> nn.Module:
         """The same map as a batch normalisation in evaluation mode."""
-        norm = nn.BatchNorm1d(len(self.shift), eps=0.0, affine=False)
-        norm = norm.to(device=self.shift.device, dtype=self.shift.dtype).eval()
-        with torch.no_grad():
-            norm.get_buffer("running_mean").copy_(self.shift)
-            norm.get_buffer("running_var").copy_(self.scale**-2)
-        return norm
+        return folded(nn.BatchNorm1d(len(self.shift), eps=0.0), self.shift, self.scale)
+
+
+def folded(norm: nn.BatchNorm1d | nn.BatchNorm2d, shift: Tensor, scale: Tensor) -> nn.Module:
+    """x -> scale (x - shift) as a batch normalisation in evaluation mode: of variance 1, as squares leave float32."""
+    norm = norm.to(device=shift.device, dtype=shift.dtype).eval().requires_grad_(False)
+    with torch.no_grad():
+        norm.get_buffer("running_mean").copy_(shift)
+        norm.weight.copy_(scale)
+    return norm
 
 
 def coordinate_scaling(x: FloatArray, spec: dict[str, Any]) -> tuple[FloatArray, FloatArray]:
@@ -73,14 +77,14 @@ def coordinate_scaling(x: FloatArray, spec: dict[str, Any]) -> tuple[FloatArray,
         if sizes.max() <= _ALIKE**2 * sizes.min():
             sizes[:] = sizes.mean()
         for v, size in zip(vectors, sizes, strict=True):
-            shift[v], scale[v] = 0.0, math.sqrt(size) or 1.0
+            shift[v], scale[v] = 0.0, math.sqrt(size)
     else:
         sets = spec["sets"] if is_family(spec) else symmetric_blocks(from_spec(spec)) or []
         for items in sets:
             for feature in zip(*items, strict=True):
                 where = list(feature)
                 shift[where], scale[where] = x[:, where].mean(), spreads(x[:, where].reshape(-1, 1))
-    return shift, 1.0 / scale
+    return shift, 1.0 / filled(scale)
 
 
 @torch.no_grad()

@@ -72,8 +72,8 @@ def test_poses_that_the_data_does_not_show_say_nothing():
     assert found.bits[where["D1"]] == -50.0, "D2, whose half turn is not shown, does not speak for its subgroups"
 
 
-def seen(bits, nearly, share):
-    return {"log2_evidence": bits, "nearly": nearly, "share": share}
+def seen(bits, broken, share):
+    return {"log2_evidence": bits, "broken": broken, "share": share}
 
 
 def test_patches_are_weighed_beside_read_outs_as_far_as_they_are_trusted():
@@ -84,8 +84,8 @@ def test_patches_are_weighed_beside_read_outs_as_far_as_they_are_trusted():
     found = imposed(plan, done, evidence(plan))
     assert found.weights == PATCHES
     assert found.patches == dict(enumerate(0.5 * k for k in bits))
-    assert found.nearly == {0: {1: 7.0, 4: 1.5}, 1: {4: 1.0}, 2: {4: -15.0}, 3: {4: 0.5}}
-    assert found.seen(0) == pytest.approx(or_broken(0.0, [7.0, 1.5], PATCHES.nearly))
+    assert found.broken == {0: {1: 7.0, 4: 1.5}, 1: {4: 1.0}, 2: {4: -15.0}, 3: {4: 0.5}}
+    assert found.seen(0) == pytest.approx(or_broken(0.0, [7.0, 1.5], 0.5 * PATCHES.nearly))
     assert found.seen(4) == 6.0
     assert found.bits == or_nearly(dict(enumerate([0.0, 1.0, 2.0, 3.0, 4.0])), above(plan), PATCHES.faint)
     done[0]["metrics"]["patches"] = seen([0.0, None, -20.0, 5.0, 12.0], nearly, 0.3)
@@ -102,7 +102,7 @@ def test_patches_of_poses_that_the_data_does_not_show_say_nothing():
     said = [bits[p] for p in range(5)]
     done[0]["metrics"] |= {"witnesses": [], "patches": seen(said, [[[4, 60.0]]] * 4 + [None], 0.3)}
     heard = imposed(plan, done, evidence(plan, [half_turn]))
-    assert heard.nearly == {}
+    assert heard.broken == {}
     found = heard.patches
     assert found[where["C2"]] == found[where["D2"]] == 0.0
     assert found[where["D1"]] == -50.0, "what is left of D2, whose half turn is not shown, is not thought of"
@@ -193,6 +193,17 @@ def test_searches_are_ranked_with_and_without_read_outs(search):
     again = rank_search({"plan": plan, "request": request, "trials": old})
     assert all(row["evidence"][key] is None for row in again["rows"] for key in ("imposed_bits", "patch_bits"))
     assert sum(row["posterior"] for row in again["rows"]) == pytest.approx(1.0)
+    broken = copy.deepcopy(trials)
+    position = next(r["position"] for r in ranking["rows"] if r["evidence"]["name"] == "D1")
+    said = broken[0]["metrics"]["patches"]
+    said["broken"] = [[[position, 1e3]], None]
+    left = rank_search({"plan": plan, "request": request, "trials": broken})
+    assert left["best"]["group"] == "T", "whatever else speaks for D1 speaks for what is left of it"
+    said["share"] = 0.0
+    blind = rank_search({"plan": plan, "request": request, "trials": broken})
+    del said["broken"]
+    plain = rank_search({"plan": plan, "request": request, "trials": broken})
+    assert blind["rows"] == plain["rows"], "what is not trusted to see breaks supposes none"
     more = copy.deepcopy(trials)
     more[0]["metrics"]["features"]["log2_evidence"] = [0.0, bits[1] + 10.0]
     higher = rank_search({"plan": plan, "request": request, "trials": more})

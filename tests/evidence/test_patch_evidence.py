@@ -126,7 +126,7 @@ def test_the_planted_group_is_found_with_few_samples(truth):
     assert max(bits, key=bits.get) == truth
     assert bits[truth] - max(b for name, b in bits.items() if name != truth) > 3.0
     assert 0.2 < found["share"] < 0.9
-    assert found["nearly"][names.index("D4")] is None
+    assert found["broken"][names.index("D4")] is None
 
 
 def test_labels_that_nothing_explains_speak_for_no_group():
@@ -155,7 +155,7 @@ def test_a_break_is_seen_beside_what_keeps_the_larger_group():
     found, names = weighed(x, (y - y.mean()) / y.std(), ["T", "D2"])
     nearly = {
         (name, names[larger]): bits
-        for name, more in zip(names, found["nearly"], strict=True)
+        for name, more in zip(names, found["broken"], strict=True)
         for larger, bits in more or []
     }
     best = nearly.pop(("D1", "D2"))
@@ -191,7 +191,7 @@ def test_where_pixels_leave_the_grid_patches_have_no_say():
 def test_past_the_deadline_nothing_is_said():
     x, y, _ = plant("C2", "energy", n=60, side=8, seed=1)
     found, names = weighed(x, y, ["T", "C2"], deadline=time.monotonic() - 1.0)
-    assert (found["log2_evidence"], found["nearly"], found["cut"]) == ([None] * len(names),) * 2 + (True,)
+    assert (found["log2_evidence"], found["broken"], found["cut"]) == ([None] * len(names),) * 2 + (True,)
 
 
 def test_copies_and_samples_set_aside_do_not_count():

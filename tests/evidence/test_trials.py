@@ -227,3 +227,19 @@ def test_a_network_that_learned_nothing_is_not_said_to_break_its_symmetry():
     with torch.no_grad():
         network.weight.fill_(1.0)
     assert equivariance_error(network, samples, {"classes": [0]}, job, torch.device("cpu")) > 1.0
+
+
+@pytest.mark.parametrize("unit", [2.0**-40, pytest.param(2.0**40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("shape", "group"), [((3,), "S3"), ((1, 8, 8), "D1")])
+def test_units_of_x_mean_nothing(search, shape, group, unit):
+    rng = np.random.default_rng(8)
+    x = rng.normal(size=(120, *shape)).astype(np.float32)
+    y = (np.sort(x.reshape(120, -1)[:, :3], 1)[:, 1] > 0).astype(np.int64)
+    one, _, first = search(x, y, [group], epochs=3)
+    other, _, second = search(x * np.float32(unit), y, [group], epochs=3)
+    assert [(r["evidence"]["name"], r["verdict"]) for r in one["rows"]] == [
+        (r["evidence"]["name"], r["verdict"]) for r in other["rows"]
+    ]
+    assert [r["posterior"] for r in other["rows"]] == pytest.approx([r["posterior"] for r in one["rows"]], rel=1e-3)
+    assert [e["support"] for e in other["elements"]] == [e["support"] for e in one["elements"]]
+    assert first[0]["metrics"]["laws"] == second[0]["metrics"]["laws"]

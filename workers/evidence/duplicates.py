@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from models.actions.scaling import spreads
+from models.actions.scaling import filled, spreads
 from workers.evidence.axes import principal_axes
 from workers.folds import Array, IntArray, row_hashes
 
@@ -40,7 +40,7 @@ class NearCopies:
         chosen = np.sort(rng.permutation(len(flat))[:_REFERENCE])
         reference = flat[chosen].astype(np.float64)
         self._mean = reference.mean(0)
-        self._scale = spreads(reference) if standardise else np.ones(flat.shape[1])
+        self._scale = filled(spreads(reference)) if standardise else np.ones(flat.shape[1])
         self._axes: Array | None = None
         if flat.shape[1] > _COMPONENTS:
             centred = (reference - self._mean) / self._scale
@@ -56,7 +56,7 @@ class NearCopies:
         self._tree = cKDTree(self._points)
         # The scale of all samples: what the reference does not show would seem to have a unit of its own.
         columns = np.array_split(flat, max(1, flat.shape[1] // _COMPONENTS), axis=1)
-        self._unit = np.concatenate([spreads(c) for c in columns]) if standardise else np.ones(flat.shape[1])
+        self._unit = filled(np.concatenate([spreads(c) for c in columns])) if standardise else np.ones(flat.shape[1])
         some, others = rng.integers(0, len(flat), (2, _REFERENCE))
         self._apart = float(np.median(self._distances(flat, some[some != others], others[some != others])))
 

@@ -16,7 +16,7 @@ import torch
 
 from models.actions.powers import action_power, cyclic_order, draw_exponents, moved_copies
 from models.actions.samples import transform_labels
-from models.actions.scaling import spreads
+from models.actions.scaling import filled, spreads
 from workers.folds import Array, IntArray
 from workers.samples import Samples
 
@@ -55,7 +55,7 @@ def gaussian_kernel(points: Array) -> Array:
     step = max(1, len(points) // 500)
     some = distances[::step, ::step]
     width = float(np.median(some[~np.eye(len(some), dtype=bool)]))
-    return np.asarray(np.exp(-distances / (2.0 * width)) if width > 1e-12 else np.ones_like(distances))
+    return np.asarray(np.exp(-distances / (2.0 * width)) if width > 0.0 else np.ones_like(distances))
 
 
 def element_invariance(
@@ -78,7 +78,7 @@ def element_invariance(
     moved = moved_copies(torch.from_numpy(samples.x[rows]), action, exponents, domain).numpy()
     pool = moved.reshape(copies * len(rows), -1).astype(np.float64)
     if domain == "vector":
-        pool /= spreads(pool)
+        pool /= filled(spreads(pool))
     kernel = gaussian_kernel(pool)
     found = invariance_test(kernel, codes, rng, _REPLICATES)
     labels = _moved_labels(samples.y[rows], action, exponents)

@@ -71,7 +71,7 @@ def _functionals(x: Array, codes: IntArray, rng: np.random.Generator) -> list[Ar
 def _canonical(orbit: Array, functional: Array, rng: np.random.Generator) -> IntArray:
     """Index of the power that makes the functional largest, (n,); ties, as on samples that g fixes, are drawn."""
     values = orbit @ functional
-    top = values >= values.max(0) - 1e-5 * (np.abs(values).max(0) + 1e-12)
+    top = values >= values.max(0) - 1e-5 * (np.abs(values).max(0) + 1e-300)
     return np.asarray(np.argmax(top * rng.random(top.shape), axis=0), dtype=np.int64)
 
 

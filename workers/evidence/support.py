@@ -21,7 +21,7 @@ from scipy.spatial import cKDTree
 from scipy.special import expit
 
 from models.actions.samples import sham_samples, transform_samples
-from models.actions.scaling import spreads
+from models.actions.scaling import filled, spreads
 from workers.evidence.axes import principal_axes
 from workers.folds import Array, IntArray
 from workers.samples import Samples
@@ -150,7 +150,8 @@ class _View:
 
     def __init__(self, reference: Array, domain: str) -> None:
         self.mean = reference.mean(0)
-        self.scale = spreads(reference) if domain == "vector" else np.ones(reference.shape[1])
+        # Pixels have one unit, coordinates of vectors each their own.
+        self.scale = filled(spreads(reference if domain == "vector" else reference.reshape(-1, 1)))
         self.axes: Array | None = None
         if reference.shape[1] > _COMPONENTS:
             centred = (reference - self.mean) / self.scale

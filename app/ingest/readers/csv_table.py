@@ -70,7 +70,7 @@ def _header(path: Path) -> tuple[list[str], str]:
     with path.open("rb") as file:
         line = file.readline(BLOCK_BYTES)
     try:
-        text = re.split("[\r\n]", line.decode("utf-8-sig"), maxsplit=1)[0]  # a line may end in a CR alone
+        text = re.split(b"[\r\n]", line, maxsplit=1)[0].decode("utf-8-sig")  # a line may end in a CR alone
     except UnicodeDecodeError:
         raise Refusal("The first line is not UTF-8 text. Save the table as CSV in UTF-8.") from None
     if not text.strip():
@@ -135,8 +135,8 @@ def _text_column(path: Path, names: list[str], name: str, delimiter: str) -> Ref
 
 def _not_numeric(name: str, row: int, cell: str) -> Refusal:
     remedy = "Remove the column, write it as numbers, or name it in target, groups or split."
-    if "\n" in cell or "\r" in cell:  # it has swallowed the rows that follow
-        remedy = "Close the quotation mark at its start."
+    if "\n" in cell or "\r" in cell:  # it may have swallowed the rows that follow
+        remedy += " It goes on over several lines: if that is not meant, close the quotation mark at its start."
     return Refusal(f"Column {name!r} is not numeric: row {row} (counting from 0) holds {cell[:60]!r}. {remedy}")
 
 

@@ -97,7 +97,7 @@ function showTip(tip, anchor, hint = null) {
 
 // Whether the tip belongs to what the keyboard is at, or was pressed: then it stays when the pointer rests elsewhere or the
 // page scrolls.
-const isHeld = () => shownFor && (shownFor === pressed || (shownFor === document.activeElement && shownFor.matches(":focus-visible")));
+const isHeld = () => shownFor?.isConnected && (shownFor === pressed || (shownFor === document.activeElement && shownFor.matches(":focus-visible")));
 
 function hideTip(tip) {
   if (shownFor) tip.hidePopover();

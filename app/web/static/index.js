@@ -4,7 +4,7 @@ import { explain, request, upload } from "./api.js";
 import { progressBar } from "./bars.js";
 import { byId, el, notice, show } from "./dom.js";
 import { duration, groupParts, moment, percent } from "./format.js";
-import { figure } from "./glossary.js";
+import { term } from "./glossary.js";
 import { badge, stateBadge, verdictClass } from "./verdicts.js";
 
 const ACTIVE_PAUSE = 2000;
@@ -38,7 +38,7 @@ function answerCard(search) {
       { class: "answer-card-words" },
       el("h3", {}, el("a", { href: pageOf(search) }, search.name)),
       el("p", { class: "answer-card-sentence" }, search.summary),
-      el("p", { class: "quiet answer-card-facts" }, badge(verdict), typeof search.best?.posterior === "number" ? [" ", figure("posterior", `posterior ${percent(search.best.posterior)}`)] : "", ` · ${search.dataset_name} · `, moment(search.finished_at)),
+      el("p", { class: "quiet answer-card-facts" }, badge(verdict), typeof search.best?.posterior === "number" ? [" ", term("posterior", `posterior ${percent(search.best.posterior)}`)] : "", ` · ${search.dataset_name} · `, moment(search.finished_at)),
     ),
   );
 }

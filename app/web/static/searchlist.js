@@ -12,7 +12,7 @@ const ACTIVE = ["queued", "running", "cancelling"];
 function answerOf(search) {
   if (ACTIVE.includes(search.state)) {
     const fraction = search.progress?.fraction ?? 0;
-    return el("span", { class: "numbers" }, bar(fraction), figure("progress", percent(fraction)));
+    return el("span", { class: "numbers" }, bar(fraction), term("progress", percent(fraction)));
   }
   if (search.state !== "done") return el("span", { class: "quiet" }, search.error ?? "–");
   if (!search.best) return badge("undetermined");
