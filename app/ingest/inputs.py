@@ -115,8 +115,8 @@ def _refuse_units(largest: NDArray[Any], raw: RawDataset, layout: Layout) -> Non
     counts = largest > NOISE * largest.max()
     for place in np.flatnonzero(~counts & (largest > 0.0))[:3]:
         layout.warnings.append(
-            f"{_place(int(place), raw, layout)} of x holds numbers up to {largest[place]:.1g} and counts as constant beside "
-            "the others, as rounding errors of zero do; choose another unit if it means something."
+            f"{_place(int(place), raw, layout)} of x holds numbers up to {largest[place]:.1g} and counts as constant "
+            "beside the others, as rounding errors of zero do; choose another unit if it means something."
         )
     beyond = (largest > UNITS[1]) | (counts & (largest < UNITS[0]))
     if not beyond.any():
@@ -124,8 +124,8 @@ def _refuse_units(largest: NDArray[Any], raw: RawDataset, layout: Layout) -> Non
     place = int(np.argmax(beyond))
     odd = "large" if largest[place] > 1.0 else "small"
     raise Refusal(
-        f"x holds numbers up to {largest[place]:.1g} in {_place(place, raw, layout)}, too {odd} to be squared in float32. Choose "
-        f"a unit in which the largest is between {UNITS[0]:.0e} and {UNITS[1]:.0e}."
+        f"x holds numbers up to {largest[place]:.1g} in {_place(place, raw, layout)}, too {odd} to be squared in "
+        f"float32. Choose a unit in which the largest is between {UNITS[0]:.0e} and {UNITS[1]:.0e}."
     )
 
 
