@@ -237,7 +237,7 @@ def test_numbers_of_lists_and_of_the_cost_say_what_they_mean(
     page.get_by_role("button", name="Rank").focus()
     expect(tip(page)).to_have_text("Rank")
     page.goto(f"{service.url}/")
-    page.locator("#latest .figure").first.hover()
+    page.locator("#latest .term").first.hover()
     expect(tip(page)).to_have_text("Posterior")
     page.goto(f"{service.url}/searches")
     page.locator("#searches .figure[data-term=posterior]").first.hover()
