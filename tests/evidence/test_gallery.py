@@ -76,6 +76,7 @@ def test_vectors_keep_their_coordinates_and_targets_their_unit(search):
     Gallery.model_validate(found)
 
 
+@pytest.mark.slow
 def test_elements_off_the_grid_are_shown_beside_their_blur_and_large_images_stay_small(search):
     rng = np.random.default_rng(3)
     x = rng.normal(size=(24, 3, 80, 80)).astype(np.float32)

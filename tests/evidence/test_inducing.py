@@ -122,6 +122,7 @@ def test_targets_that_turn_have_fewer_rows_and_points(said):
     assert found[2].log2_evidence > max(f.log2_evidence for f in found[:2])
 
 
+@pytest.mark.slow
 def test_a_search_counts_what_all_samples_say(search):
     rng = np.random.default_rng(4)
     x = rng.normal(size=(4000, 2)).astype(np.float32)

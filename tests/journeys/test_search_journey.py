@@ -148,6 +148,7 @@ def test_a_stopped_service_hands_its_work_back_and_goes_on_with_it(
     assert {item["attempt"] for item in service.client.ranking(search_id)["items"]} == {1}
 
 
+@pytest.mark.slow
 def test_two_workers_share_the_work(start: Start, file: Path, question: dict[str, Any]) -> None:
     service = start()
     second = service.erlangen("worker")
