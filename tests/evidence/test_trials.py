@@ -230,7 +230,7 @@ def test_a_network_that_learned_nothing_is_not_said_to_break_its_symmetry():
 
 
 @pytest.mark.parametrize("unit", [2.0**-40, pytest.param(2.0**40, marks=pytest.mark.slow)])
-@pytest.mark.parametrize(("shape", "group"), [((3,), "S3"), ((1, 8, 8), "D1")])
+@pytest.mark.parametrize(("shape", "group"), [pytest.param((3,), "S3", marks=pytest.mark.slow), ((1, 8, 8), "D1")])
 def test_units_of_x_mean_nothing(search, shape, group, unit):
     rng = np.random.default_rng(8)
     x = rng.normal(size=(120, *shape)).astype(np.float32)

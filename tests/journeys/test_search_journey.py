@@ -131,6 +131,7 @@ def test_a_running_search_is_cancelled_and_then_taken_up_again(
     client.cancel(search_id)
 
 
+@pytest.mark.slow
 def test_a_stopped_service_hands_its_work_back_and_goes_on_with_it(
     start: Start, file: Path, question: dict[str, Any]
 ) -> None:
