@@ -185,7 +185,8 @@ class _Meter:
 
     def _nearest(self, x: Tensor, *, own: bool = False) -> Array:
         """Distance to the nearest sample of the pool, (n,); `own`: x are samples themselves, another one is meant."""
-        table = torch.cdist((x / self.spread).flatten(1), self.pool)
+        # By differences: products of coordinates far from zero would drown the distances.
+        table = torch.cdist((x / self.spread).flatten(1), self.pool, compute_mode="donot_use_mm_for_euclid_dist")
         if own:
             table = torch.where(table < 1e-4 * self.pool.shape[1] ** 0.5, float("inf"), table)
         return np.asarray(table.min(1).values.cpu())

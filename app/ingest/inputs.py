@@ -18,8 +18,9 @@ CHANNELS = (1, 3, 4)
 MAX_CHANNELS = 512
 UNITS = (1e-18, 1e18)  # between them float32 holds squares
 NOISE = 1e-15  # of the largest coordinate: rounding errors of what should be zero
-# Above this, float32 no longer holds every whole number.
-EXACT_FLOAT32 = 2**24
+COARSE = 1e-3  # of what a coordinate varies by: rounding that may matter
+# Above this, float32 and float64 no longer hold every whole number.
+EXACT_FLOAT32, EXACT_FLOAT64 = 2**24, 2**53
 
 
 @dataclass(slots=True)
@@ -83,25 +84,29 @@ def write_x(raw: RawDataset, layout: Layout, path: Path, limits: Limits) -> str:
     if n * math.prod(layout.shape) * layout.dtype.itemsize > limits.unpacked_bytes:
         raise Refusal(f"x takes more than {limits.unpacked_bytes} bytes, the limit.", status=413)
     first: NDArray[Any] | None = None
-    largest = np.zeros(layout.shape[0], dtype=np.float32)  # of each coordinate or channel
+    least, most = np.full((2, layout.shape[0]), [[np.inf], [-np.inf]])  # of each coordinate or channel
+    lost = np.zeros(layout.shape[0])
     varies = rounded = False
     with NpyWriter(path, layout.dtype, (n, *layout.shape)) as writer:
         for start, block in raw.x.chunks():
             canonical, lossy = _convert(block, start, raw, layout)
+            source = _arranged(block, layout)  # as sent: what rounding makes constant did vary
             rounded |= lossy
             if first is None:
                 first = canonical[:1].copy()
-            size = np.abs(canonical) if canonical.dtype.kind == "f" else canonical
-            largest = np.maximum(largest, size.max(axis=tuple(a for a in range(size.ndim) if a != 1)))
+            others = tuple(axis for axis in range(canonical.ndim) if axis != 1)
+            if source.dtype.itemsize > 4:
+                lost = np.maximum(lost, np.abs(source.astype(np.float64) - canonical).max(axis=others))
+            least, most = np.minimum(least, source.min(axis=others)), np.maximum(most, source.max(axis=others))
             varies = varies or bool((canonical != first).any())
             writer.write(canonical)
         digest = writer.sha256()
     if not varies:
         raise Refusal(
-            "x is constant: every sample is the same. If the samples differ by little, subtract their mean and scale "
-            "them up."
+            "x is constant: every sample is the same once it is rounded to float32. If the samples differ by little, "
+            "subtract their mean and scale them up."
         )
-    _refuse_units(largest, raw, layout)
+    _judge_units(least, most, lost, raw, layout)
     if rounded:
         layout.warnings.append(
             f"x has whole numbers beyond {EXACT_FLOAT32} that float32 rounds; scale or recode them if each one matters."
@@ -109,14 +114,21 @@ def write_x(raw: RawDataset, layout: Layout, path: Path, limits: Limits) -> str:
     return digest
 
 
-def _refuse_units(largest: NDArray[Any], raw: RawDataset, layout: Layout) -> None:
-    """Refuse coordinates and channels whose squares leave float32, warn of those that are nothing beside the others;
-    `largest` are their largest entries' sizes."""
-    counts = largest > NOISE * largest.max()
-    for place in np.flatnonzero(~counts & (largest > 0.0))[:3]:
+def _judge_units(least: NDArray[Any], most: NDArray[Any], lost: NDArray[Any], raw: RawDataset, layout: Layout) -> None:
+    """Refuse coordinates and channels whose squares leave float32; warn of those that are nothing beside the others,
+    and of those that float32 rounds coarsely because they lie far from zero. `least` and `most` are their extremes,
+    `lost` what rounding changed at most."""
+    span, largest = most - least, np.maximum(np.abs(least), np.abs(most))
+    counts = span > NOISE * span.max()
+    for place in np.flatnonzero(~counts & (span > 0.0))[:3]:
         layout.warnings.append(
-            f"{_place(int(place), raw, layout)} of x holds numbers up to {largest[place]:.1g} and counts as constant "
-            "beside the others, as rounding errors of zero do; choose another unit if it means something."
+            f"{_place(int(place), raw, layout)} of x varies by {span[place]:.1g} and counts as constant beside the "
+            "others, as rounding errors of zero do; choose another unit if it means something."
+        )
+    for place in np.flatnonzero(counts & (lost > COARSE * span))[:3]:
+        layout.warnings.append(
+            f"{_place(int(place), raw, layout)} of x varies by {span[place]:.2g} around {most[place]:.2g}, where "
+            f"float32 rounds by up to {lost[place]:.1g}: samples may become copies of others. Subtract a common offset."
         )
     beyond = (largest > UNITS[1]) | (counts & (largest < UNITS[0]))
     if not beyond.any():
@@ -145,13 +157,19 @@ def _convert(block: NDArray[Any], start: int, raw: RawDataset, layout: Layout) -
         row = start + int(np.argmax(~np.isfinite(converted.reshape(rows, -1)).all(axis=1)))
         raise Refusal(f"x is too large for float32 in {raw.row_title} {row} (counting from 0). Scale it.")
     lossy = block.dtype.itemsize >= 4 and block.dtype != np.float32 and _rounds(block, converted)
+    return np.ascontiguousarray(_arranged(converted, layout)), lossy
+
+
+def _arranged(block: NDArray[Any], layout: Layout) -> NDArray[Any]:
+    """(rows, *layout.shape)."""
     if layout.channels_last:
-        converted = converted.transpose(0, 3, 1, 2)
-    return np.ascontiguousarray(converted.reshape(rows, *layout.shape)), lossy
+        block = block.transpose(0, 3, 1, 2)
+    return block.reshape(len(block), *layout.shape)
 
 
 def _rounds(block: NDArray[Any], converted: NDArray[Any]) -> bool:
-    large = (converted >= EXACT_FLOAT32) | (converted <= -EXACT_FLOAT32)
+    size = np.abs(converted)
+    large = (size >= EXACT_FLOAT32) & (size <= EXACT_FLOAT64)  # beyond, all numbers are whole
     if not large.any():
         return False
     before, after = block[large], converted[large].astype(np.float64)

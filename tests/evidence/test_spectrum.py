@@ -285,3 +285,17 @@ def test_both_pictures_of_a_pair_lose_the_same_crop():
     assert all(is_involution(half, shift, (6, 8)) for shift in ((0, 0), (2, -3), (-1, 4)))
     assert is_involution(mirror, (0, 3), (6, 8))
     assert not is_involution(mirror, (1, 0), (6, 8))
+
+
+@pytest.mark.slow
+def test_a_constant_beside_the_plane_changes_nothing_of_its_spectra(search):
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(160, 2))
+    y = ((x**2).sum(1) > 1.3).astype(np.int64)
+    said = []
+    for constant in (0.0, 1e6):
+        columns = np.column_stack([x, np.full(len(x), constant)]).astype(np.float32)
+        ranking, _, _ = search(columns, y, [{"group": "O(2)", "on": [0, 1]}], epochs=3, only=[0])
+        said.append([s["sentence"] for s in ranking["evidence"]["spectrum"]])
+    assert said[0] == said[1]
+    assert any("SO(2)" in sentence for sentence in said[0])

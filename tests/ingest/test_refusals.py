@@ -82,6 +82,16 @@ def test_units_that_float32_cannot_square_are_named(read: Read, factor: float, w
     assert "channel 0" in refused(read, files.npz(x=images, y=Y)).detail
 
 
+def test_what_float32_rounds_coarsely_is_warned_of(read: Read) -> None:
+    x = np.random.default_rng(0).normal(size=(N, 3))
+    assert read(files.npz(x=x + np.array([0.0, 100.0, 0.0]), y=Y)).manifest["warnings"] == []
+    (warning,) = read(files.npz(x=x + np.array([0.0, 5e7, 0.0]), y=Y)).manifest["warnings"]
+    assert warning.startswith("column 1 of x")
+    assert "Subtract" in warning
+    constant = np.column_stack([x[:, :2], np.full(N, 1e17)])
+    assert read(files.npz(x=constant, y=Y)).manifest["warnings"] == []
+
+
 def test_one_class_only(read: Read) -> None:
     assert "one class only" in refused(read, files.npz(x=X, y=np.ones(N, int))).detail
 
