@@ -44,21 +44,12 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
     curves = found_curves(done)
     spectra = spectra_at(curves, tolerance)
     weights = request.get("weights") or {}
-    decided = _decide(plan, done, found, spectra, tolerance, weights)
-    members = _members(plan, done, decided.evidence, spectra)
-    imposing, paired = imposed(plan, done, decided.evidence), paired_losses(plan, done)
+    decided, terms = _decide(plan, done, found, spectra, tolerance, weights)
+    paired = paired_losses(plan, done)
     more = more_data(plan, decided) if done else None
     sure = confidence(list(decided.probabilities.values())) if done else None
     rows = [
-        _row(
-            plan,
-            done[p],
-            decided,
-            _terms(plan, p, done, members, found.learned, imposing),
-            weights,
-            paired.get(p),
-            rank,
-        )
+        _row(plan, done[p], decided, terms[p], weights, paired.get(p), rank)
         for rank, p in enumerate(decided.order, start=1)
     ]
     worth = search_worth(plan, done, found.learned)
@@ -92,7 +83,7 @@ def rank_search(job: dict[str, Any]) -> dict[str, Any]:
             "stopping": saved([done[p] for p in sorted(done)]),
             "prior": _prior(plan, done),
             "tolerance_sweep": [
-                sweep_step(plan, _decide(plan, done, found, spectra_at(curves, t), t, weights))
+                sweep_step(plan, _decide(plan, done, found, spectra_at(curves, t), t, weights)[0])
                 for t in sorted({*TOLERANCES, tolerance})
                 if done
             ],
@@ -112,15 +103,15 @@ def _decide(
     spectra: list[Spectrum],
     tolerance: float,
     weights: dict[str, float],
-) -> Decision:
-    """Verdicts, posterior and order of the candidates at a tolerance."""
+) -> tuple[Decision, dict[int, Terms]]:
+    """Verdicts, posterior and order of the candidates at a tolerance; their terms by position."""
     evidence, quantile = found.at(tolerance, families_of(spectra, (n["spec"] for n in plan["nodes"])))
     positions = sorted(done)
     members = _members(plan, done, evidence, spectra)
     imposing = imposed(plan, done, evidence)
     terms = {p: _terms(plan, p, done, members, found.learned, imposing) for p in positions}
     probabilities = posterior([terms[p].score() for p in positions]) if done else []
-    return Decision(
+    decision = Decision(
         tolerance=tolerance,
         evidence=evidence,
         quantile=quantile,
@@ -131,6 +122,7 @@ def _decide(
             positions, key=lambda p: (-round(terms[p].score(weights), 9), -float(plan["nodes"][p]["bits"]), p)
         ),
     )
+    return decision, terms
 
 
 def _members(

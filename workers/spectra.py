@@ -150,7 +150,9 @@ class _Meter:
         )
         columns = pool if domain == "vector" else pool.reshape(-1, 1)  # pixels have one unit
         self.spread = torch.from_numpy(filled(spreads(columns.cpu().numpy()))).to(pool)
-        self.pool = (pool / self.spread).flatten(1)
+        # Distances are found by products, in which coordinates far from zero would drown all others.
+        self.centre = pool.double().mean(0).to(pool)
+        self.pool = self._seen(pool)
         self.limit = float(np.quantile(self._nearest(pool[:_PROBES], own=True), 0.95))
 
     def excess(self, question: Question, at: float) -> tuple[Array, float]:
@@ -183,10 +185,13 @@ class _Meter:
             self.lying[id(part)] = self._nearest(part.x, own=True) <= self.limit
         return self.lying[id(part)]
 
+    def _seen(self, x: Tensor) -> Tensor:
+        """Samples as they are compared, (n, d)."""
+        return ((x - self.centre) / self.spread).flatten(1)
+
     def _nearest(self, x: Tensor, *, own: bool = False) -> Array:
         """Distance to the nearest sample of the pool, (n,); `own`: x are samples themselves, another one is meant."""
-        # By differences: products of coordinates far from zero would drown the distances.
-        table = torch.cdist((x / self.spread).flatten(1), self.pool, compute_mode="donot_use_mm_for_euclid_dist")
+        table = torch.cdist(self._seen(x), self.pool)
         if own:
             table = torch.where(table < 1e-4 * self.pool.shape[1] ** 0.5, float("inf"), table)
         return np.asarray(table.min(1).values.cpu())

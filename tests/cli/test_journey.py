@@ -226,9 +226,17 @@ def test_ctrl_c_in_another_command_ends_it(service: Service, file: Path) -> None
     assert process.returncode == 1
 
 
-def test_nobody_there_is_told(file: Path) -> None:
+@pytest.mark.parametrize(
+    "commands",
+    [
+        (("search", "FILE"), ("ranking", "sr_1"), ("datasets", "list")),
+        pytest.param((("status",), ("groups",)), marks=pytest.mark.slow),
+    ],
+)
+def test_nobody_there_is_told(file: Path, commands: tuple[tuple[str, ...], ...]) -> None:
     url = "http://127.0.0.1:9"
-    for arguments in (("search", file), ("ranking", "sr_1"), ("datasets", "list")):
+    for words in commands:
+        arguments = [file if word == "FILE" else word for word in words]
         shown = run(*arguments, "--json", url=url, status=4)
         assert url in shown.stderr
         assert "erlangen serve" in shown.stderr
